@@ -1,0 +1,5 @@
+"""The laboratory's front door: ``streamlit run app.py``."""
+
+from pages.ui.setup import navigate
+
+navigate().run()

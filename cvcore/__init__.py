@@ -1,0 +1,1 @@
+"""What the laboratory knows about pictures and networks; no browser, no Streamlit."""

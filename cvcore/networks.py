@@ -1,0 +1,106 @@
+"""Networks as plain data: what a run's specification says and a table lists.
+
+No layer here computes anything: `cvcore.arithmetic` counts their shapes and
+parameters, `cvcore.models` builds them in Keras.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import ClassVar, Literal, TypeAlias
+
+from cvcore.errors import N_
+
+Padding: TypeAlias = Literal["valid", "same"]
+Activation: TypeAlias = Literal["linear", "relu", "sigmoid", "tanh", "softmax"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Convolution:
+    """A layer of kernels, each as deep as its input (Keras' Conv2D)."""
+
+    kind: ClassVar[str] = "convolution"
+    filters: int
+    size: int = 3
+    stride: int = 1
+    padding: Padding = "valid"
+    activation: Activation = "linear"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pooling:
+    """The largest or the mean value of each window (MaxPooling2D, AveragePooling2D)."""
+
+    kind: ClassVar[str] = "pooling"
+    size: int = 2
+    stride: int | None = None
+    how: Literal["max", "average"] = "max"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Flatten:
+    """All values in one row."""
+
+    kind: ClassVar[str] = "flatten"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dense:
+    """Every input connected to every unit."""
+
+    kind: ClassVar[str] = "dense"
+    units: int
+    activation: Activation = "linear"
+
+
+Layer: TypeAlias = Convolution | Pooling | Flatten | Dense
+Network: TypeAlias = tuple[Layer, ...]
+
+LAYERS: Mapping[str, type[Layer]] = MappingProxyType(
+    {layer.kind: layer for layer in (Convolution, Pooling, Flatten, Dense)}
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class NamedNetwork:
+    """A network that a page offers by name, with the picture size it was published for."""
+
+    label: str
+    layers: Network
+    input_shape: tuple[int, int, int]
+    source: str
+
+
+def _vgg_block(filters: int, convolutions: int) -> Network:
+    convolution = Convolution(filters=filters, size=3, padding="same", activation="relu")
+    return (convolution,) * convolutions + (Pooling(size=2),)
+
+
+NETWORKS: Mapping[str, NamedNetwork] = MappingProxyType(
+    {
+        "dense": NamedNetwork(
+            label=N_("The lecture's dense classifier"),
+            layers=(Flatten(), Dense(units=128, activation="relu"),
+                    Dense(units=10, activation="softmax")),
+            input_shape=(28, 28, 1),
+            source="Lecture notes: Fashion-MNIST with a dense classifier",
+        ),
+        # Its convolutions have no activation: the lecture's code names none.
+        "cnn": NamedNetwork(
+            label=N_("The lecture's CNN"),
+            layers=(
+                Convolution(filters=64, size=3, padding="same"),
+                Pooling(size=2),
+                Convolution(filters=32, size=3, padding="same"),
+                Pooling(size=2),
+                Convolution(filters=16, size=3, padding="same"),
+                Flatten(),
+                Dense(units=256, activation="relu"),
+                Dense(units=128, activation="relu"),
+                Dense(units=10, activation="softmax"),
+            ),
+            input_shape=(28, 28, 1),
+            source="Lecture notes: Fashion-MNIST with a CNN",
+        ),
+    }
+)

@@ -1,0 +1,105 @@
+// A picture whose pixels stay sharp, with a window drawn over it, its values written
+// in, a colour bar beside it, and a pixel that a click or the arrow keys choose.
+const SVG = "http://www.w3.org/2000/svg";
+
+function make(parent, tag, className, namespace) {
+  const element = namespace
+    ? document.createElementNS(namespace, tag)
+    : document.createElement(tag);
+  if (className) element.setAttribute("class", className);
+  parent.appendChild(element);
+  return element;
+}
+
+function build(parent) {
+  const figure = make(parent, "figure");
+  const caption = make(figure, "figcaption");
+  const row = make(figure, "div", "row");
+  const frame = make(row, "div", "frame");
+  const image = make(frame, "img");
+  const overlay = make(frame, "svg", "", SVG);
+  overlay.setAttribute("preserveAspectRatio", "none");
+  overlay.setAttribute("aria-hidden", "true");
+  const bar = make(row, "div", "bar");
+  bar.setAttribute("aria-hidden", "true");
+  return { figure, caption, row, frame, image, overlay, bar };
+}
+
+function drawOverlay(overlay, { rows, columns, window: stop, values, ink }) {
+  overlay.setAttribute("viewBox", `0 0 ${columns} ${rows}`);
+  overlay.replaceChildren();
+  (values ?? []).forEach((line, row) =>
+    line.forEach((value, column) => {
+      const text = make(overlay, "text", "", SVG);
+      text.setAttribute("x", column + 0.5);
+      text.setAttribute("y", row + 0.5);
+      text.setAttribute("font-size", Math.min(0.4, 1.5 / Math.max(value.length, 1)));
+      text.setAttribute("fill", ink[row][column] ? "#fff" : "#000");
+      text.textContent = value;
+    }),
+  );
+  if (!stop) return;
+  for (const className of ["window-under", "window"]) {
+    const box = make(overlay, "rect", className, SVG);
+    ["y", "x", "height", "width"].forEach((name, index) => box.setAttribute(name, stop[index]));
+  }
+}
+
+function drawBar(bar, colours) {
+  bar.replaceChildren();
+  if (!colours) return;
+  make(bar, "i").style.background = `linear-gradient(to top, ${colours.stops.join(",")})`;
+  const labels = make(bar, "div");
+  colours.labels.forEach((label) => (make(labels, "span").textContent = label));
+}
+
+export default function ({ parentElement, data, setStateValue }) {
+  const parts = (parentElement.cvPicture ??= build(parentElement));
+  const { caption, frame, image, overlay, bar } = parts;
+  const { rows, columns, limit, pick } = data;
+  caption.textContent = data.caption;
+  caption.hidden = !data.caption;
+  frame.style.aspectRatio = `${columns} / ${rows}`;
+  frame.style.width = `min(100%, ${(limit * columns) / rows}px)`;
+  if (image.src !== data.source) image.src = data.source;
+  // A fresh browser blurs what it enlarges; what it shrinks should stay smooth.
+  image.className = columns < 2 * frame.clientWidth && columns <= 256 ? "pixels" : "";
+  image.alt = data.alt;
+  drawOverlay(overlay, data);
+  drawBar(bar, data.bar);
+
+  frame.classList.toggle("pick", Boolean(pick));
+  if (!pick) {
+    frame.removeAttribute("tabindex");
+    frame.onclick = frame.onkeydown = null;
+    return;
+  }
+  frame.tabIndex = 0;
+  frame.setAttribute("role", "application");
+  frame.setAttribute("aria-label", pick.label);
+  // The arrows count from where the last one led, not from what the server has drawn yet.
+  parts.at = pick.at;
+  const choose = (row, column) => {
+    parts.at = [
+      Math.min(Math.max(row, 0), pick.rows - 1),
+      Math.min(Math.max(column, 0), pick.columns - 1),
+    ];
+    setStateValue("pixel", { row: parts.at[0], column: parts.at[1], stamp: Date.now() });
+  };
+  frame.onclick = (event) => {
+    const box = frame.getBoundingClientRect();
+    choose(
+      Math.floor(((event.clientY - box.top) / box.height) * pick.rows),
+      Math.floor(((event.clientX - box.left) / box.width) * pick.columns),
+    );
+  };
+  frame.onkeydown = (event) => {
+    const step = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }[
+      event.key
+    ];
+    if (!step) return;
+    event.preventDefault();
+    const stride = event.shiftKey ? 10 : 1;
+    choose(parts.at[0] + stride * step[0], parts.at[1] + stride * step[1]);
+  };
+}

@@ -1,0 +1,20 @@
+"""The pages, in the order in which they are offered."""
+
+from typing import NamedTuple
+
+from cvcore.errors import N_
+
+
+class PageEntry(NamedTuple):
+    """A page: its file in ``pages/`` and its address share one name."""
+
+    name: str
+    title: str
+    icon: str
+
+
+PAGES: tuple[PageEntry, ...] = (
+    PageEntry("filters", N_("Filters"), ":material/filter_center_focus:"),
+    PageEntry("layers", N_("Layers"), ":material/layers:"),
+    PageEntry("train", N_("Train"), ":material/show_chart:"),
+)

@@ -1,0 +1,95 @@
+"""What every page does first: navigation, language, and errors as sentences."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import streamlit as st
+from streamlit.navigation.page import StreamlitPage
+
+from cvcore.errors import CvCoreError
+from pages.ui.registry import PAGES
+from pages.ui.words import LANGUAGES, Say, plain
+
+_FOLDER = Path(__file__).parents[1]
+
+
+def navigate() -> StreamlitPage:
+    """Offer the pages and return the one that the address asks for."""
+    say = Say(_language())
+    st.set_page_config(page_title=say("Computer-vision laboratory"), layout="wide")
+    st.session_state["navigated"] = True
+    pages = [
+        st.Page(
+            _FOLDER / f"{page.name}.py",
+            title=say(page.title),
+            icon=page.icon,
+            url_path=page.name,
+            default=page is PAGES[0],
+        )
+        for page in PAGES
+    ]
+    return st.navigation(pages, position="top")
+
+
+def set_up(name: str) -> Say:
+    """Begin a page: its title and the language switch.
+
+    Parameters
+    ----------
+    name : str
+        The page's name in the registry.
+
+    Returns
+    -------
+    Say
+        Speaks the reader's language.
+    """
+    if "navigated" not in st.session_state:
+        # The first visitor of a fresh server who comes by a page's own address:
+        # Streamlit runs the page without app.py, once.
+        navigate()
+        st.rerun()
+    say = Say(_language())
+    title = next(page.title for page in PAGES if page.name == name)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.title(say(title), width="stretch")
+        st.segmented_control(
+            "Language · 언어",
+            LANGUAGES,
+            required=True,
+            format_func=LANGUAGES.__getitem__,
+            key="lang",
+            label_visibility="collapsed",
+        )
+    st.query_params["lang"] = say.language
+    return say
+
+
+def _language() -> str:
+    """Return the reader's language: the switch, else the address, else the browser's."""
+    if "lang" not in st.session_state:
+        asked = st.query_params.get("lang", "")
+        browser = (st.context.locale or "en").split("-")[0]
+        st.session_state["lang"] = next((it for it in (asked, browser) if it in LANGUAGES), "en")
+    # Assigned anew so that it outlives a change of page, where the switch is another widget.
+    st.session_state["lang"] = st.session_state["lang"]
+    return str(st.session_state["lang"])
+
+
+def explain(say: Say, error: CvCoreError) -> str:
+    """Say an error's sentence in the reader's language, as text that Markdown leaves alone."""
+    values = {
+        blank: plain(value) if isinstance(value, str) else value
+        for blank, value in error.values.items()
+    }
+    return say(error.sentence, **values)
+
+
+@contextmanager
+def friendly(say: Say) -> Iterator[None]:
+    """Turn a `CvCoreError` into a sentence; what is already on the page stays usable."""
+    try:
+        yield
+    except CvCoreError as error:
+        st.warning(explain(say, error), icon=":material/lightbulb:")
