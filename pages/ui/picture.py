@@ -64,7 +64,7 @@ class Pick:
 def short(value: float) -> str:
     """Write a number in at most some six characters, with a real minus sign."""
     text = f"{value:.0f}" if float(value).is_integer() and abs(value) < 1e5 else f"{value:.3g}"
-    return text.replace("-", "−") if float(text) else "0"  # noqa: RUF001
+    return text.replace("-", "−") if float(text) else "0"
 
 
 def show_picture(
