@@ -1,8 +1,135 @@
-"""filters."""
+"""Filters: a picture, a kernel, a feature map."""
 
 import streamlit as st
 
-from pages.ui.setup import set_up
+from cvcore import images
+from cvcore.filtering import Recipe
+from cvcore.images import SCALINGS
+from pages.ui import address, filter_views
+from pages.ui.inputs import choose, decimal, number, switch, try_this
+from pages.ui.kernel_input import choose_kernel
+from pages.ui.picture_input import choose_picture
+from pages.ui.setup import friendly, set_up
 
 say = set_up("filters")
-st.write(say("Filters"))
+st.caption(
+    say(
+        "A kernel slides over a picture; at every stop the products are added up. "
+        "Change a weight and see what the sum makes visible."
+    )
+)
+try_this(
+    say,
+    [
+        (say("Find the edges"), {"kernel": "laplacian", "view": "stages", "rectify": False}),
+        (
+            say("Blur it away"),
+            {"kernel": "gaussian", "size": 15, "sigma": 4.0, "view": "stages"},
+        ),
+        (
+            say("ReLU and pooling"),
+            {"kernel": "sobel_x", "rectify": True, "pooling": "max", "view": "stages"},
+        ),
+        (say("One pixel's sum"), {"kernel": "sobel_y", "picture": "cross", "view": "pixel"}),
+        (say("Look for red"), {"kernel": "box", "view": "colour", "pattern": "red_green"}),
+    ],
+)
+
+VIEWS = {
+    "stages": say("Feature map"),
+    "pixel": say("Pixel by pixel"),
+    "stack": say("Several kernels"),
+    "colour": say("Colour filter"),
+    "facts": say("The picture"),
+    "take": say("Take away"),
+}
+controls, experiment = st.columns([1, 2.6], gap="medium")
+with controls:
+    picture = choose_picture(say)
+    kernel = choose_kernel(say, default="laplacian")
+    stride = number(say("Stride"), key="stride", default=1, low=1, high=16)
+    pad = choose(
+        say("Padding"),
+        {"valid": say("None (valid)"), "same": say("Same"), "pixels": say("Pixels")},
+        key="padding",
+        default="valid",
+        style="segments",
+    )
+    amount = (
+        number(say("Pixels of padding"), key="pad", default=1, low=0, high=15)
+        if pad == "pixels"
+        else 0
+    )
+    fill = "value"
+    if pad != "valid":
+        fill = choose(
+            say("Padded with"),
+            {"value": say("A value"), "edge": say("The edge"), "reflect": say("A mirror")},
+            key="fill",
+            default="value",
+            style="segments",
+        )
+    value = (
+        decimal(
+            say("Value of the padding"), key="pad_value", default=0.0, low=-255, high=255, step=0.5
+        )
+        if pad != "valid" and fill == "value"
+        else 0.0
+    )
+    rectify = switch(say("ReLU"), key="rectify")
+    pooling = choose(
+        say("Pooling"),
+        {"none": say("None"), "max": say("Max"), "average": say("Average")},
+        key="pooling",
+        default="none",
+        style="segments",
+    )
+    pool_size = (
+        number(say("Pooling window"), key="pool", default=2, low=2, high=8)
+        if pooling != "none"
+        else 2
+    )
+    scaling = choose(
+        say("Scaling"),
+        {name: say(it.label) for name, it in SCALINGS.items()},
+        key="scaling",
+        default="unit",
+    )
+    in_colour = switch(
+        say("Keep the colours"),
+        key="colours",
+        help=say(
+            "Otherwise the picture is turned grey first; the colour filter always sees colours."
+        ),
+    )
+    address.report_ignored(say)
+
+image = images.to_colour(picture.image) if in_colour else images.to_grey(picture.image)
+recipe = Recipe(
+    kernel=tuple(map(tuple, kernel.tolist())),
+    scaling=scaling,
+    stride=stride,
+    padding=amount if pad == "pixels" else pad,
+    pad_value=value if fill == "value" else fill,
+    rectify=rectify,
+    pooling=None if pooling == "none" else pooling,
+    pool_size=pool_size,
+)
+with experiment:
+    view = choose(
+        say("View"), VIEWS, key="view", default="stages", style="segments", hide_label=True
+    )
+    with friendly(say):
+        match view:
+            case "stages":
+                filter_views.show_stages(say, image, recipe)
+            case "pixel":
+                filter_views.show_pixel(say, image, recipe)
+            case "stack":
+                filter_views.show_stack(say, image, recipe)
+            case "colour":
+                filter_views.show_colour_filter(say, picture.image, recipe)
+            case "facts":
+                filter_views.show_facts(say, picture)
+            case _:
+                filter_views.show_take_away(say, image, recipe)

@@ -16,6 +16,7 @@ def choose(
     key: str,
     default: str,
     style: Literal["list", "segments"] = "list",
+    hide_label: bool = False,
     help: str | None = None,  # noqa: A002 - Streamlit's name for it
 ) -> str:
     """Ask for one of several words.
@@ -32,6 +33,8 @@ def choose(
         Chosen where the address says nothing.
     style : {'list', 'segments'}, optional
         A drop-down list, or all choices side by side (for two to five of them).
+    hide_label : bool, optional
+        Leave the label to screen readers.
     help : str, optional
         A longer word on it.
 
@@ -50,6 +53,7 @@ def choose(
         format_func=options.__getitem__,
         key=key,
         help=help,
+        label_visibility="collapsed" if hide_label else "visible",
         **({} if style == "list" else {"required": True}),
     )
     address.publish(key, default)

@@ -17,7 +17,9 @@ _FOLDER = Path(__file__).parents[1]
 def navigate() -> StreamlitPage:
     """Offer the pages and return the one that the address asks for."""
     say = Say(_language())
-    st.set_page_config(page_title=say("Computer-vision laboratory"), layout="wide")
+    # Without a picture of its own, the tab would fetch the page's icon from Google's servers,
+    # which a classroom may not reach; an emoji is drawn by the browser.
+    st.set_page_config(page_title=say("Computer-vision laboratory"), page_icon="🔬", layout="wide")
     st.session_state["navigated"] = True
     pages = [
         st.Page(

@@ -1,0 +1,76 @@
+"""Pictures that visitors brought, kept for a while so that an address finds them again.
+
+A picture's token is the hash of its bytes: it can be found by whoever was
+given the address, and cannot be guessed by anybody else.
+"""
+
+import hashlib
+import os
+import re
+import tempfile
+from pathlib import Path
+
+from cvcore.errors import N_, PictureError
+
+TOKEN = re.compile(r"[0-9a-f]{32}")
+LIMIT_BYTES = 200 * 2**20
+
+
+def folder() -> Path:
+    """Return where the pictures lie: ``CVCORE_PICTURES``, else a folder of the system's."""
+    asked = os.environ.get("CVCORE_PICTURES")
+    return Path(asked) if asked else Path(tempfile.gettempdir()) / "cvcore-pictures"
+
+
+def keep(data: bytes) -> str:
+    """Keep a picture's file and return its token.
+
+    Parameters
+    ----------
+    data : bytes
+        A file that `cvcore.images.decode` has accepted.
+
+    Returns
+    -------
+    str
+        32 hexadecimal digits. Equal files share one token.
+    """
+    token = hashlib.sha256(data).hexdigest()[:32]
+    place = folder()
+    place.mkdir(mode=0o700, parents=True, exist_ok=True)
+    # Written aside and moved, so that nobody reads half a file.
+    handle, aside = tempfile.mkstemp(dir=place)
+    with os.fdopen(handle, "wb") as file:
+        file.write(data)
+    Path(aside).replace(place / token)
+    _make_room(place)
+    return token
+
+
+def fetch(token: str) -> bytes:
+    """Return the file that `keep` was given.
+
+    Raises
+    ------
+    PictureError
+        If the token is not one, or its picture has made room for others.
+    """
+    path = folder() / token
+    if not TOKEN.fullmatch(token) or not path.is_file():
+        raise PictureError(
+            N_("The picture of this address is no longer kept here. Upload it once more.")
+        )
+    path.touch()  # what is looked at stays longest
+    return path.read_bytes()
+
+
+def _make_room(place: Path) -> None:
+    """Delete the oldest files until the rest fits into the limit."""
+    kept = sorted(
+        (path for path in place.iterdir() if path.is_file()), key=lambda path: path.stat().st_mtime
+    )
+    total = sum(path.stat().st_size for path in kept)
+    while total > LIMIT_BYTES and len(kept) > 1:
+        oldest = kept.pop(0)
+        total -= oldest.stat().st_size
+        oldest.unlink(missing_ok=True)

@@ -1,0 +1,93 @@
+"""Which picture: a ready one, an upload, or the camera."""
+
+from functools import lru_cache
+from typing import NamedTuple
+
+import streamlit as st
+
+from cvcore import images, samples, shelf
+from cvcore.arrays import ByteArray
+from cvcore.errors import CvCoreError
+from pages.ui import address
+from pages.ui.setup import explain
+from pages.ui.words import Say
+
+# Larger pictures are shrunk to it: a feature map of more pixels than the screen teaches no more.
+WORKING_SIDE = 1024
+
+
+class ChosenPicture(NamedTuple):
+    """A picture to work on, and what its file said before it was shrunk."""
+
+    name: str
+    image: ByteArray
+    original: images.Description
+
+
+@lru_cache(maxsize=8)
+def _brought(token: str) -> tuple[ByteArray, images.Description]:
+    image = images.decode(shelf.fetch(token))
+    return images.fit(image, max_side=WORKING_SIDE), images.describe(image)
+
+
+def choose_picture(say: Say) -> ChosenPicture:
+    """Ask for a picture; its name or token stands in the address as ``picture``.
+
+    Returns
+    -------
+    ChosenPicture
+        uint8, (height, width, channels), at most `WORKING_SIDE` pixels a side.
+        A picture that is no longer kept is replaced by the first sample, and said so.
+    """
+    default = next(iter(samples.SAMPLES))
+    address.recall("picture", default, _read_name)
+    labels = {name: say(sample.label) for name, sample in samples.SAMPLES.items()}
+    chosen = st.session_state["picture"]
+    if chosen not in labels:
+        labels[chosen] = say("Your picture")
+    st.selectbox(say("Picture"), list(labels), format_func=labels.__getitem__, key="picture")
+    address.publish("picture", default)
+    _offer_own(say)
+    failure = st.session_state.pop("picture_error", None)
+    if failure is not None:
+        st.warning(explain(say, failure), icon=":material/broken_image:")
+    if chosen not in samples.SAMPLES:
+        try:
+            return ChosenPicture(labels[chosen], *_brought(chosen))
+        except CvCoreError as error:
+            st.warning(explain(say, error), icon=":material/broken_image:")
+            chosen = default
+    image = samples.load(chosen)
+    return ChosenPicture(labels[chosen], image, images.describe(image))
+
+
+def _read_name(text: str) -> str:
+    if text in samples.SAMPLES or shelf.TOKEN.fullmatch(text):
+        return text
+    raise ValueError(text)
+
+
+def _offer_own(say: Say) -> None:
+    with st.popover(say("Upload or photograph"), icon=":material/add_a_photo:", width="stretch"):
+        st.file_uploader(
+            say("A picture file (PNG, JPEG, WebP, BMP, GIF, TIFF; at most 10 MB)"),
+            key="upload",
+            on_change=_take,
+            args=("upload",),
+        )
+        # The browser asks for the camera as soon as the widget is there, so only on request.
+        if st.toggle(say("Use the camera"), key="use_camera"):
+            st.camera_input(say("Photograph"), key="camera", on_change=_take, args=("camera",))
+
+
+def _take(key: str) -> None:
+    """Keep an upload and choose it; what cannot be opened leaves the page as it was."""
+    upload = st.session_state[key]
+    if upload is None:  # taken away again: the picture stays, it is on the shelf
+        return
+    try:
+        data = upload.getvalue()
+        images.decode(data)
+        st.session_state["picture"] = shelf.keep(data)
+    except CvCoreError as error:
+        st.session_state["picture_error"] = error

@@ -1,0 +1,158 @@
+"""What several pages show in the same way: maps, small matrices, numbers."""
+
+import numpy as np
+import streamlit as st
+
+from cvcore import display
+from cvcore.arrays import ByteArray, FloatArray
+from pages.ui.picture import ColourBar, Pick, short, show_picture
+from pages.ui.words import Say
+
+CHANNELS = ("red", "green", "blue")
+# Values are written into a map's pixels where at most this many stand in a row.
+READABLE = 11
+
+
+def colour(
+    feature_map: FloatArray, *, limit: float | None = None
+) -> tuple[ByteArray, ColourBar | None]:
+    """Turn a map into colours: red–white–blue around zero where it is signed, else grey.
+
+    Parameters
+    ----------
+    feature_map : ndarray of float32, shape (rows, columns) or (rows, columns, 1 or 3)
+        Three channels are shown together as one colour picture.
+    limit : float, optional
+        The value of full red; the map's own largest magnitude by default.
+
+    Returns
+    -------
+    image : ndarray of uint8
+    bar : ColourBar
+    """
+    low, high = float(feature_map.min()), float(feature_map.max())
+    if feature_map.ndim == 3 and feature_map.shape[2] == 3:
+        # Zero is mid-grey where there are negative answers, black where there are none.
+        extreme = limit or max(-low, high) or 1.0
+        start = -extreme if low < 0 else 0.0
+        share = (np.clip(feature_map, start, extreme) - start) / (extreme - start)
+        return (share * 255).round().astype(np.uint8), ColourBar(
+            colours="grey", low=start, high=extreme
+        )
+    plane = feature_map.reshape(feature_map.shape[:2])
+    if low < 0:
+        extreme = limit or max(-low, high)
+        return display.signed_colours(plane, limit=extreme), ColourBar(
+            colours="signed", low=-extreme, high=extreme
+        )
+    return display.unsigned_colours(
+        plane, low=0.0 if limit else low, high=limit or high
+    ), ColourBar(colours="grey", low=0.0 if limit else low, high=limit or high)
+
+
+def show_map(
+    say: Say,
+    feature_map: FloatArray,
+    *,
+    name: str,
+    key: str,
+    limit: int = 400,
+    scale_limit: float | None = None,
+    window: tuple[float, float, float, float] | None = None,
+    pick: Pick | None = None,
+) -> None:
+    """Draw a feature map with its colour bar; small ones with their values written in."""
+    image, bar = colour(feature_map, limit=scale_limit)
+    rows, columns = feature_map.shape[:2]
+    plane = feature_map.reshape(rows, columns, -1)
+    readable = max(rows, columns) <= READABLE and plane.shape[2] == 1
+    show_picture(
+        image,
+        key=key,
+        caption=name,
+        limit=limit,
+        bar=bar,
+        window=window,
+        pick=pick,
+        values=plane[..., 0] if readable else None,
+        alt=say(
+            "{name}: {rows} × {columns} values from {low} to {high}",
+            name=name,
+            rows=rows,
+            columns=columns,
+            low=short(float(feature_map.min())),
+            high=short(float(feature_map.max())),
+        ),
+    )
+
+
+def show_matrix(
+    say: Say,
+    values: FloatArray,
+    *,
+    name: str,
+    key: str,
+    limit: int = 190,
+    size: float | None = None,
+) -> None:
+    """Draw a small matrix: signed colours, values written in where there is room."""
+    extreme = size or float(np.abs(values).max()) or 1.0
+    rows, columns = values.shape
+    show_picture(
+        display.signed_colours(values, limit=extreme),
+        key=key,
+        caption=name,
+        limit=limit,
+        values=values if max(rows, columns) <= READABLE else None,
+        alt=say(
+            "{name}: {values}",
+            name=name,
+            values="; ".join(" ".join(short(value) for value in row) for row in values.tolist()),
+        ),
+    )
+
+
+def numbers(say: Say, feature_map: FloatArray) -> str:
+    """Say a map's shape and range in a line."""
+    return say(
+        "{shape} · from {low} to {high} · mean {mean}",
+        shape=" × ".join(map(str, feature_map.shape)),
+        low=short(float(feature_map.min())),
+        high=short(float(feature_map.max())),
+        mean=short(float(feature_map.mean())),
+    )
+
+
+def histogram(
+    say: Say, counts: list[tuple[str, list[int]]], *, colours: list[str], key: str
+) -> None:
+    """Draw counts per value, one line for each channel (without Altair: it is 94 MB)."""
+    rows = [
+        {"value": value, "pixels": pixels, "channel": channel}
+        for channel, series in counts
+        for value, pixels in enumerate(series)
+    ]
+    st.vega_lite_chart(
+        {
+            "data": {"values": rows},
+            "mark": {"type": "line", "interpolate": "step", "strokeWidth": 1.5},
+            "height": 190,
+            "encoding": {
+                "x": {
+                    "field": "value",
+                    "type": "quantitative",
+                    "title": say("Value"),
+                    "scale": {"domain": [0, 255]},
+                },
+                "y": {"field": "pixels", "type": "quantitative", "title": say("Pixels")},
+                "color": {
+                    "field": "channel",
+                    "type": "nominal",
+                    "title": None,
+                    "sort": [channel for channel, _ in counts],
+                    "scale": {"domain": [channel for channel, _ in counts], "range": colours},
+                },
+            },
+        },
+        key=key,
+    )

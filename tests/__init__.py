@@ -1,0 +1,1 @@
+"""Tests: a name is a sentence that can be false."""

@@ -1,0 +1,1 @@
+"""What stands around the app: setting up, running, testing, taking its picture."""
