@@ -68,7 +68,7 @@ def serve(
         process = subprocess.Popen(
             command,
             cwd=ROOT,  # where Streamlit finds .streamlit/config.toml, whatever the script
-            env=os.environ | folders | (environment or {}),
+            env=os.environ | folders | dict(environment or {}),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,

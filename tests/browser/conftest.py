@@ -23,7 +23,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, Playwright, sync_playwright
 
-from tests.browser import PATIENCE, PHONE, WIDE, Visit, Witness, no_stack_trace, settle
+from tests.browser.helpers import PATIENCE, PHONE, WIDE, Visit, Witness, no_stack_trace, settle
 from tools import chromium
 from tools.app_server import ROOT, AppServer, serve
 
@@ -78,6 +78,8 @@ def fresh_server(tmp_path: Path, environment: Mapping[str, str], opened: ExitSta
 
 @pytest.fixture
 def visit(request: pytest.FixtureRequest, browser: Browser, opened: ExitStack) -> Visit:
+    served: set[Path] = set()
+
     def open_page(
         path: str = "",
         *,
@@ -86,7 +88,8 @@ def visit(request: pytest.FixtureRequest, browser: Browser, opened: ExitStack) -
         dark: bool = False,
         server: AppServer | None = None,
     ) -> Page:
-        served: AppServer = server or request.getfixturevalue("server")
+        app: AppServer = server or request.getfixturevalue("server")
+        served.add(app.log)
         width, height = PHONE if phone else WIDE
         context = browser.new_context(
             locale={"en": "en-GB", "ko": "ko-KR"}.get(language, language),
@@ -98,12 +101,18 @@ def visit(request: pytest.FixtureRequest, browser: Browser, opened: ExitStack) -
         opened.callback(context.close)
         page = context.new_page()
         page.set_default_timeout(PATIENCE)
-        witness = Witness(page, served.url)
-        page.goto(f"{served.url}/{path}")
+        witness = Witness(page, app.url)
+        page.goto(f"{app.url}/{path}")
         settle(page)
         opened.callback(_check, page, witness)
         return page
 
+    def keep_log() -> None:
+        # Shown where the test failed: the page tells visitors nothing of a stack trace.
+        for log in served:
+            request.node.add_report_section("teardown", "server log", log.read_text()[-4000:])
+
+    opened.callback(keep_log)
     return open_page
 
 
