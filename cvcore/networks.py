@@ -80,8 +80,11 @@ NETWORKS: Mapping[str, NamedNetwork] = MappingProxyType(
     {
         "dense": NamedNetwork(
             label=N_("The lecture's dense classifier"),
-            layers=(Flatten(), Dense(units=128, activation="relu"),
-                    Dense(units=10, activation="softmax")),
+            layers=(
+                Flatten(),
+                Dense(units=128, activation="relu"),
+                Dense(units=10, activation="softmax"),
+            ),
             input_shape=(28, 28, 1),
             source="Lecture notes: Fashion-MNIST with a dense classifier",
         ),
@@ -101,6 +104,39 @@ NETWORKS: Mapping[str, NamedNetwork] = MappingProxyType(
             ),
             input_shape=(28, 28, 1),
             source="Lecture notes: Fashion-MNIST with a CNN",
+        ),
+        # The 1998 network as it is taught: its pooling has no weights, and its second convolution
+        # looks at every map of the first.
+        "lenet5": NamedNetwork(
+            label=N_("LeNet-5"),
+            layers=(
+                Convolution(filters=6, size=5, activation="tanh"),
+                Pooling(size=2, how="average"),
+                Convolution(filters=16, size=5, activation="tanh"),
+                Pooling(size=2, how="average"),
+                Flatten(),
+                Dense(units=120, activation="tanh"),
+                Dense(units=84, activation="tanh"),
+                Dense(units=10, activation="softmax"),
+            ),
+            input_shape=(32, 32, 1),
+            source="Y. LeCun et al., Gradient-Based Learning Applied to Document Recognition, 1998",
+        ),
+        "vgg16": NamedNetwork(
+            label=N_("VGG16"),
+            layers=(
+                *_vgg_block(filters=64, convolutions=2),
+                *_vgg_block(filters=128, convolutions=2),
+                *_vgg_block(filters=256, convolutions=3),
+                *_vgg_block(filters=512, convolutions=3),
+                *_vgg_block(filters=512, convolutions=3),
+                Flatten(),
+                Dense(units=4096, activation="relu"),
+                Dense(units=4096, activation="relu"),
+                Dense(units=1000, activation="softmax"),
+            ),
+            input_shape=(224, 224, 3),
+            source="K. Simonyan, A. Zisserman, Very Deep Convolutional Networks, 2015",
         ),
     }
 )
