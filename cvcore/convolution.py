@@ -398,8 +398,8 @@ def check_depth(image: FloatArray, depth: int) -> None:
     if depth != channels:
         raise SettingError(
             N_(
-                "The kernels are {depth} channels deep, but the picture has {channels}; "
-                "a layer's kernels must be as deep as what they look at."
+                "The kernels have a depth of {depth}, but the picture one of {channels}; "
+                "kernels must be as deep as what they look at."
             ),
             depth=depth,
             channels=channels,

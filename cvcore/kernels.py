@@ -317,7 +317,7 @@ def parse_weight(text: str, *, row: int, column: int) -> float:
         weight = float(above) / float(below) if slash else float(above)
     except (ValueError, ZeroDivisionError):
         weight = math.nan
-    if not abs(weight) <= np.finfo(np.float32).max:
+    if not abs(weight) <= float(np.finfo(np.float32).max):
         raise SettingError(
             N_(
                 "'{text}' in row {row}, column {column} is not a number that a kernel can hold; "
