@@ -1,5 +1,5 @@
 """The laboratory's front door: ``streamlit run app.py``."""
 
-from pages.ui.setup import navigate
+from pages.ui.setup import navigate, run
 
-navigate().run()
+run(navigate())

@@ -8,12 +8,12 @@ import numpy as np
 from cvcore.activations import relu
 from cvcore.arithmetic import output_size
 from cvcore.arrays import ByteArray, FloatArray
-from cvcore.convolution import convolve, padding_amounts
+from cvcore.convolution import Padding, PadValue, convolve, padding_amounts
 from cvcore.errors import N_
 from cvcore.images import scale
 from cvcore.pooling import pool
 
-PadValue: TypeAlias = float | Literal["edge", "reflect"]
+Pooling: TypeAlias = Literal["max", "average"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,10 +37,10 @@ class Recipe:
     kernel: tuple[tuple[float, ...], ...]
     scaling: str = "unit"
     stride: int = 1
-    padding: Literal["valid", "same"] | int = "valid"
+    padding: Padding = "valid"
     pad_value: PadValue = 0.0
     rectify: bool = False
-    pooling: Literal["max", "average"] | None = None
+    pooling: Pooling | None = None
     pool_size: int = 2
 
     @property
@@ -108,7 +108,7 @@ def _formulas(
     image: FloatArray,
     window: tuple[int, ...],
     stride: int,
-    padding: Literal["valid", "same"] | int,
+    padding: Padding,
 ) -> str:
     """Write the size formula for rows and columns with the numbers of this step."""
     lines = []
@@ -118,7 +118,11 @@ def _formulas(
         lines.append(
             rf"\left\lfloor\frac{{{n}+{before + after}-{f}}}{{{stride}}}\right\rfloor+1={size}"
         )
-    return r",\quad ".join(lines)
+    return (
+        lines[0]
+        if lines[0] == lines[1]
+        else r"\begin{gathered}" + r"\\".join(lines) + r"\end{gathered}"
+    )
 
 
 _SCALING_CODE = {

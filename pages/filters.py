@@ -3,7 +3,8 @@
 import streamlit as st
 
 from cvcore import images
-from cvcore.filtering import Recipe
+from cvcore.convolution import Padding, PadValue
+from cvcore.filtering import Pooling, Recipe
 from cvcore.images import SCALINGS
 from pages.ui import address, filter_views
 from pages.ui.inputs import choose, decimal, number, switch, try_this
@@ -12,12 +13,6 @@ from pages.ui.picture_input import choose_picture
 from pages.ui.setup import friendly, set_up
 
 say = set_up("filters")
-st.caption(
-    say(
-        "A kernel slides over a picture; at every stop the products are added up. "
-        "Change a weight and see what the sum makes visible."
-    )
-)
 try_this(
     say,
     [
@@ -30,7 +25,10 @@ try_this(
             say("ReLU and pooling"),
             {"kernel": "sobel_x", "rectify": True, "pooling": "max", "view": "stages"},
         ),
-        (say("One pixel's sum"), {"kernel": "sobel_y", "picture": "cross", "view": "pixel"}),
+        (
+            say("One pixel's sum"),
+            {"kernel": "sobel_y", "picture": "cross", "view": "pixel", "row": 5, "column": 4},
+        ),
         (say("Look for red"), {"kernel": "box", "view": "colour", "pattern": "red_green"}),
     ],
 )
@@ -44,23 +42,39 @@ VIEWS = {
     "take": say("Take away"),
 }
 controls, experiment = st.columns([1, 2.6], gap="medium")
-with controls:
+with controls, st.container(gap="small"):
     picture = choose_picture(say)
     kernel = choose_kernel(say, default="laplacian")
-    stride = number(say("Stride"), key="stride", default=1, low=1, high=16)
+with controls, st.container(gap="small", key="more_controls"):
+    left, right = st.columns(2)
+    with left:
+        stride = number(say("Stride"), key="stride", default=1, low=1, high=16, style="box")
+        rectify = switch(say("ReLU"), key="rectify")
+    with right:
+        scaling = choose(
+            say("Scaling"),
+            {name: say(it.label) for name, it in SCALINGS.items()},
+            key="scaling",
+            default="unit",
+        )
+        in_colour = switch(
+            say("Colours"),
+            key="colours",
+            help=say(
+                "Filter red, green and blue one by one. Otherwise the picture is turned grey "
+                "first; the colour filter always sees the colours."
+            ),
+        )
     pad = choose(
         say("Padding"),
-        {"valid": say("None (valid)"), "same": say("Same"), "pixels": say("Pixels")},
+        {"valid": say("None (valid)"), "same": say("Same"), "pixels": say("In pixels")},
         key="padding",
         default="valid",
         style="segments",
     )
-    amount = (
-        number(say("Pixels of padding"), key="pad", default=1, low=0, high=15)
-        if pad == "pixels"
-        else 0
-    )
-    fill = "value"
+    amount, fill, value = 0, "value", 0.0
+    if pad == "pixels":
+        amount = number(say("Pixels of padding"), key="pad", default=1, low=0, high=15)
     if pad != "valid":
         fill = choose(
             say("Padded with"),
@@ -69,14 +83,15 @@ with controls:
             default="value",
             style="segments",
         )
-    value = (
-        decimal(
-            say("Value of the padding"), key="pad_value", default=0.0, low=-255, high=255, step=0.5
-        )
-        if pad != "valid" and fill == "value"
-        else 0.0
-    )
-    rectify = switch(say("ReLU"), key="rectify")
+        if fill == "value":
+            value = decimal(
+                say("Value of the padding"),
+                key="pad_value",
+                default=0.0,
+                low=-255.0,
+                high=255.0,
+                step=0.5,
+            )
     pooling = choose(
         say("Pooling"),
         {"none": say("None"), "max": say("Max"), "average": say("Average")},
@@ -84,38 +99,26 @@ with controls:
         default="none",
         style="segments",
     )
-    pool_size = (
-        number(say("Pooling window"), key="pool", default=2, low=2, high=8)
-        if pooling != "none"
-        else 2
-    )
-    scaling = choose(
-        say("Scaling"),
-        {name: say(it.label) for name, it in SCALINGS.items()},
-        key="scaling",
-        default="unit",
-    )
-    in_colour = switch(
-        say("Keep the colours"),
-        key="colours",
-        help=say(
-            "Otherwise the picture is turned grey first; the colour filter always sees colours."
-        ),
-    )
+    pool_size = 2
+    if pooling != "none":
+        pool_size = number(say("Pooling window"), key="pool", default=2, low=2, high=8)
     address.report_ignored(say)
 
 image = images.to_colour(picture.image) if in_colour else images.to_grey(picture.image)
+PADDINGS: dict[str, Padding] = {"valid": "valid", "same": "same", "pixels": amount}
+FILLS: dict[str, PadValue] = {"value": value, "edge": "edge", "reflect": "reflect"}
+POOLINGS: dict[str, Pooling | None] = {"none": None, "max": "max", "average": "average"}
 recipe = Recipe(
     kernel=tuple(map(tuple, kernel.tolist())),
     scaling=scaling,
     stride=stride,
-    padding=amount if pad == "pixels" else pad,
-    pad_value=value if fill == "value" else fill,
+    padding=PADDINGS[pad],
+    pad_value=FILLS[fill],
     rectify=rectify,
-    pooling=None if pooling == "none" else pooling,
+    pooling=POOLINGS[pooling],
     pool_size=pool_size,
 )
-with experiment:
+with experiment, st.container(key="experiment"):
     view = choose(
         say("View"), VIEWS, key="view", default="stages", style="segments", hide_label=True
     )

@@ -26,8 +26,14 @@ def test_every_stage_of_a_ramp_can_be_worked_out_by_hand() -> None:
 
 def test_the_size_formula_carries_this_steps_numbers() -> None:
     answer = stages(RAMP, Recipe(kernel=EDGE, stride=2))[1]
-    one_axis = r"\left\lfloor\frac{4+0-2}{2}\right\rfloor+1=2"
-    assert answer.formula == rf"{one_axis},\quad {one_axis}"
+    assert answer.formula == r"\left\lfloor\frac{4+0-2}{2}\right\rfloor+1=2"
+
+
+def test_rows_and_columns_have_a_formula_each_where_they_differ() -> None:
+    answer = stages(RAMP, Recipe(kernel=((1.0, 2.0, 3.0),), padding=1))[1]
+    rows = r"\left\lfloor\frac{4+2-1}{1}\right\rfloor+1=6"
+    columns = r"\left\lfloor\frac{4+2-3}{1}\right\rfloor+1=4"
+    assert answer.formula == rf"\begin{{gathered}}{rows}\\{columns}\end{{gathered}}"
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import io
 import zipfile
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 import streamlit as st
@@ -30,7 +31,7 @@ def show_stages(say: Say, image: ByteArray, recipe: Recipe) -> None:
     steps = stages(image, recipe)
     for index, (column, step) in enumerate(zip(st.columns(len(steps)), steps, strict=True)):
         with column:
-            _show_stage(say, image, step, index)
+            _show_stage(say, image, step, index, len(steps))
     answer = steps[1].feature_map
     weight_sum = float(recipe.weights.sum())
     zeros = float((steps[-1].feature_map == 0).mean())
@@ -54,19 +55,21 @@ def show_stages(say: Say, image: ByteArray, recipe: Recipe) -> None:
     st.info(notice, icon=":material/visibility:")
 
 
-def _show_stage(say: Say, image: ByteArray, step: Stage, index: int) -> None:
+def _show_stage(say: Say, image: ByteArray, step: Stage, index: int, count: int) -> None:
     rows, columns = step.feature_map.shape[:2]
     if index == 0:
+        low, high = float(step.feature_map.min()), float(step.feature_map.max())
         show_picture(
             image,
             key="stage_0",
             caption=say(step.name),
             limit=360,
+            bar=ColourBar(colours="grey", low=low, high=high),
             alt=say("The picture before the filter"),
         )
     else:
         pick = Pick(
-            key=f"stage_{index}_pick",
+            key=f"stage_{index}",
             label=say("Feature map. Click a pixel, or use the arrow keys, to see its arithmetic."),
             at=(rows // 2, columns // 2),
             shape=(rows, columns),
@@ -82,7 +85,7 @@ def _show_stage(say: Say, image: ByteArray, step: Stage, index: int) -> None:
         )
     st.caption(numbers(say, step.feature_map))
     if step.formula:
-        st.latex(step.formula, width="stretch")
+        st.latex((r"\small " if count < 3 else r"\footnotesize ") + step.formula)
 
 
 def show_pixel(say: Say, image: ByteArray, recipe: Recipe) -> None:
@@ -91,13 +94,13 @@ def show_pixel(say: Say, image: ByteArray, recipe: Recipe) -> None:
     rows, columns = answer.shape[:2]
     channel = 0
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        row = number(say("Row"), key="row", default=0, low=0, high=rows - 1, style="box")
+        row = number(say("Row"), key="row", default=rows // 2, low=0, high=rows - 1, style="box")
         column = number(
-            say("Column"), key="column", default=0, low=0, high=columns - 1, style="box"
+            say("Column"), key="column", default=columns // 2, low=0, high=columns - 1, style="box"
         )
         if answer.shape[2] == 3:
             channel = CHANNELS.index(
-                choose(  # type: ignore[arg-type]
+                choose(
                     say("Channel"),
                     _channel_names(say),
                     key="channel",
@@ -117,15 +120,27 @@ def show_pixel(say: Say, image: ByteArray, recipe: Recipe) -> None:
         pad_value=recipe.pad_value,
     )
     height, width = recipe.weights.shape
-    before, after = st.columns(2)
-    with before:
+    window = (work.top, work.left, height, width)
+    whole, near, after = st.columns(3)
+    with whole:
         show_map(
             say,
             picture[..., channel],
-            name=say("Picture, with the window"),
+            name=say("Picture"),
             key="pixel_picture",
-            limit=250,
-            window=(work.top, work.left, height, width),
+            limit=210,
+            window=window,
+        )
+    with near:
+        top, left, crop = _close_up(picture[..., channel], window)
+        show_map(
+            say,
+            crop,
+            name=say("Close-up of the window"),
+            key="pixel_near",
+            limit=210,
+            scale_limit=float(np.abs(picture[..., channel]).max()) or 1.0,
+            window=(work.top - top, work.left - left, height, width),
         )
     with after:
         show_map(
@@ -133,10 +148,10 @@ def show_pixel(say: Say, image: ByteArray, recipe: Recipe) -> None:
             plane,
             name=say("Answer: click, or use the arrow keys"),
             key="pixel_answer",
-            limit=250,
+            limit=210,
             window=(row, column, 1, 1),
             pick=Pick(
-                key="pixel_pick",
+                key="pixel_answer",
                 label=say("Answer in row {row}, column {column}", row=row, column=column),
                 at=(row, column),
                 shape=(rows, columns),
@@ -151,16 +166,27 @@ def show_pixel(say: Say, image: ByteArray, recipe: Recipe) -> None:
     ):
         with place:
             show_matrix(say, values, name=name, key=f"pixel_{name}")
-    st.latex(_sum_formula(work.patch, work.kernel, work.total))
+    # Inline, so that a narrow screen breaks the line between the products.
+    st.markdown(f"${_sum_formula(work.patch, work.kernel, float(work.total))}$")
     st.caption(
         say(
             "The answer in row {row}, column {column} is {total}: the sum of {count} products.",
             row=row,
             column=column,
-            total=short(work.total),
+            total=short(float(work.total)),
             count=work.products.size,
         )
     )
+
+
+def _close_up(
+    picture: FloatArray, window: tuple[int, int, int, int], *, margin: int = 8
+) -> tuple[int, int, FloatArray]:
+    """Return the window's surroundings, and where they begin in the picture."""
+    top, left, height, width = window
+    first_row, first_column = max(top - margin, 0), max(left - margin, 0)
+    crop = picture[first_row : top + height + margin, first_column : left + width + margin]
+    return first_row, first_column, crop
 
 
 def _channel_names(say: Say) -> dict[str, str]:
@@ -299,7 +325,8 @@ def show_colour_filter(say: Say, image: ByteArray, recipe: Recipe) -> None:
     )
     kernel = _colour_kernel(recipe.weights, pattern)
     picture = images.scale(images.to_colour(image), recipe.scaling)
-    padding = "same" if recipe.padding == "same" else "valid"
+    # A layer knows these two paddings alone.
+    padding: Literal["valid", "same"] = "same" if recipe.padding == "same" else "valid"
     each = np.concatenate(
         [
             convolve(
@@ -310,17 +337,17 @@ def show_colour_filter(say: Say, image: ByteArray, recipe: Recipe) -> None:
         axis=2,
     )
     summed = convolve_layer(picture, kernel[..., None], stride=recipe.stride, padding=padding)
-    limit = float(max(np.abs(each).max(), np.abs(summed).max())) or 1.0
+    limit = display.outlier_limit(np.concatenate([each, summed], axis=2))
     names = list(_channel_names(say).values())
-    places = st.columns(4)
-    for channel, place in enumerate(places[:3]):
+    *places, last = st.columns([1, 1, 1, 1.5])
+    for channel, place in enumerate(places):
         with place:
             show_matrix(
                 say,
                 kernel[..., channel],
                 name=names[channel],
                 key=f"slice_{channel}",
-                limit=110,
+                limit=100,
                 size=float(np.abs(kernel).max()) or 1.0,
             )
             show_map(
@@ -328,22 +355,26 @@ def show_colour_filter(say: Say, image: ByteArray, recipe: Recipe) -> None:
                 each[..., channel],
                 name=say("{channel} alone", channel=names[channel]),
                 key=f"each_{channel}",
-                limit=230,
+                limit=200,
                 scale_limit=limit,
+                signed=True,
             )
-    with places[3]:
-        st.metric(
-            say("Largest difference"),
-            short(float(np.abs(each.sum(axis=2) - summed[..., 0]).max())),
-            help=say("Between the sum of the three maps and the one map of the filter."),
-        )
+    with last:
         show_map(
             say,
             summed[..., 0],
             name=say("Their sum: one feature map"),
             key="summed",
-            limit=230,
+            limit=270,
             scale_limit=limit,
+            signed=True,
+        )
+        difference = float(np.abs(each.sum(axis=2) - summed[..., 0]).max())
+        st.caption(
+            say(
+                "Largest difference between the sum of the three maps and this one: {difference}.",
+                difference=short(difference),
+            )
         )
     st.info(
         say(
@@ -374,7 +405,10 @@ def show_facts(say: Say, picture: ChosenPicture) -> None:
     image, facts = picture.image, picture.original
     metrics: Sequence[tuple[str, str]] = (
         (say("Size"), f"{facts.height} × {facts.width}"),
-        (say("Mode"), f"{say(facts.mode)} · {facts.channels}"),
+        (
+            say("Mode"),
+            say("{mode}, {channels} channels", mode=say(facts.mode), channels=facts.channels),
+        ),
         (say("Values"), f"{short(facts.minimum)} … {short(facts.maximum)}"),
         (say("Mean ± deviation"), f"{short(facts.mean)} ± {short(facts.std)}"),
     )
@@ -394,13 +428,13 @@ def show_facts(say: Say, picture: ChosenPicture) -> None:
         names.append(say("Opacity"))
     for index, (place, name) in enumerate(zip(st.columns(max(3, len(names))), names, strict=False)):
         with place:
-            which = CHANNELS[index] if colours and index < 3 else "grey"
+            which: display.Own = CHANNELS[index] if colours and index < 3 else "grey"
             show_picture(
                 display.channel_colours(image[..., index], which),
                 key=f"channel_{index}",
                 caption=name,
                 limit=190,
-                bar=display_bar(which),
+                bar=ColourBar(colours=which, low=0, high=255),
                 alt=say(
                     "The {name} channel, from {low} to {high}",
                     name=name,
@@ -420,11 +454,6 @@ def show_facts(say: Say, picture: ChosenPicture) -> None:
         )
     with table:
         _show_scalings(say, image)
-
-
-def display_bar(which: str) -> ColourBar:
-    """Return the bar of a channel shown in its own colour."""
-    return ColourBar(colours=which, low=0, high=255)
 
 
 def _show_scalings(say: Say, image: ByteArray) -> None:

@@ -94,8 +94,8 @@ def decimal(
     help: str | None = None,  # noqa: A002
 ) -> float:
     """Ask for a decimal number from `low` to `high`."""
-    address.recall(key, default, address.decimal(low, high))
-    st.number_input(label, low, high, step=step, format=format, key=key, help=help)
+    address.recall(key, float(default), address.decimal(low, high))
+    st.number_input(label, float(low), float(high), step=step, format=format, key=key, help=help)
     address.publish(key, default)
     return float(st.session_state[key])
 

@@ -3,12 +3,12 @@
 function paint(input, value, limit) {
   // Red–white–blue as every signed map of the laboratory.
   const share = limit ? Math.min(Math.abs(value) / limit, 1) : 0;
-  const fade = Math.round(255 * (1 - 0.75 * share));
+  const fade = Math.round(255 * (1 - 0.5 * share));
   input.style.background = value > 0 ? `rgb(255,${fade},${fade})` : `rgb(${fade},${fade},255)`;
   input.style.color = "#111";
 }
 
-export default function ({ parentElement, data, setTriggerValue }) {
+export default function ({ parentElement, data: [data], setTriggerValue }) {
   let grid = parentElement.querySelector(".grid");
   if (!grid) {
     grid = document.createElement("div");

@@ -16,6 +16,11 @@ _mount = st.components.v2.component(
 )
 
 
+def _cell(weight: float, columns: int) -> str:
+    """Write a weight as short as its cell is narrow; the program keeps it whole."""
+    return f"{weight:.3g}" if columns <= 9 else f"{weight:.2g}".replace("0.", ".", 1)
+
+
 def edit_kernel(
     say: Say, kernel: FloatArray, *, key: str, on_cell: Callable[[int, int, str], None]
 ) -> None:
@@ -44,13 +49,18 @@ def edit_kernel(
 
     _mount(
         key=key,
-        data={
-            "cells": kernel.tolist(),
-            "texts": [[f"{weight:.3g}" for weight in row] for row in kernel.tolist()],
-            "label": say("The kernel's weights"),
-            "cellLabel": say(
-                "Weight in row {row}, column {column}", row="{row}", column="{column}"
-            ),
-        },
+        # A list: for the values of a dict Streamlit imports pandas, 70 MB.
+        data=[
+            {
+                "cells": kernel.tolist(),
+                "texts": [
+                    [_cell(weight, kernel.shape[1]) for weight in row] for row in kernel.tolist()
+                ],
+                "label": say("The kernel's weights"),
+                "cellLabel": say(
+                    "Weight in row {row}, column {column}", row="{row}", column="{column}"
+                ),
+            }
+        ],
         on_cell_change=typed,
     )

@@ -50,10 +50,14 @@ function drawBar(bar, colours) {
   if (!colours) return;
   make(bar, "i").style.background = `linear-gradient(to top, ${colours.stops.join(",")})`;
   const labels = make(bar, "div");
-  colours.labels.forEach((label) => (make(labels, "span").textContent = label));
+  colours.labels.forEach(([text, place]) => {
+    const label = make(labels, "span");
+    label.textContent = text;
+    label.style.top = `${100 * place}%`;
+  });
 }
 
-export default function ({ parentElement, data, setStateValue }) {
+export default function ({ parentElement, data: [data], setStateValue }) {
   const parts = (parentElement.cvPicture ??= build(parentElement));
   const { caption, frame, image, overlay, bar } = parts;
   const { rows, columns, limit, pick } = data;

@@ -12,7 +12,7 @@ from pathlib import Path
 import streamlit as st
 
 from cvcore.arrays import ByteArray, FloatArray
-from cvcore.display import colour_stops, encode
+from cvcore.display import Colours, colour_stops, encode
 
 _FOLDER = Path(__file__).parent
 _mount = st.components.v2.component(
@@ -24,16 +24,30 @@ _mount = st.components.v2.component(
 
 @dataclass(frozen=True, kw_only=True)
 class ColourBar:
-    """What a map's colours stand for: a colour map and the values at its ends."""
+    """What a map's colours stand for.
 
-    colours: str
+    Parameters
+    ----------
+    colours : Colours
+        A colour map of `cvcore.display`.
+    low, high : float
+        The values of its ends.
+    clipped : bool, optional
+        Whether some values lie beyond the ends.
+    """
+
+    colours: Colours
     low: float
     high: float
+    clipped: bool = False
 
-    def labels(self) -> list[str]:
-        """Return what stands beside the bar, top to bottom."""
-        ends = [short(self.high), short(self.low)]
-        return [ends[0], "0", ends[1]] if self.low == -self.high != 0 else ends
+    def labels(self) -> list[tuple[str, float]]:
+        """Return what stands beside the bar and how far down, from 0 at the top to 1."""
+        top, bottom = short(self.high), short(self.low)
+        if self.clipped:
+            top, bottom = f"≥ {top}", f"≤ {bottom}" if self.low < 0 else bottom
+        zero = [("0", self.high / (self.high - self.low))] if self.low < 0 < self.high else []
+        return [(top, 0.0), *zero, (bottom, 1.0)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,6 +118,7 @@ def show_picture(
     """
     data, mime = encode(image)
     rows, columns = image.shape[:2]
+    # Mounted as a list: for the values of a dict Streamlit imports pandas, 70 MB.
     payload: dict[str, object] = {
         "source": f"data:{mime};base64,{base64.b64encode(data).decode()}",
         "rows": rows,
@@ -120,7 +135,7 @@ def show_picture(
         payload["values"] = [[short(value) for value in line] for line in values.tolist()]
         payload["ink"] = (brightness < 110).tolist()
     if pick is None:
-        _mount(key=key, data=payload)
+        _mount(key=key, data=[payload])
         return
     payload["pick"] = {
         "label": pick.label,
@@ -139,7 +154,7 @@ def show_picture(
             return
         pick.on_change(min(max(row, 0), rows - 1), min(max(column, 0), columns - 1))
 
-    _mount(key=pick.key, data=payload, on_pixel_change=choose)
+    _mount(key=pick.key, data=[payload], on_pixel_change=choose)
 
 
 def show_matrix(values: Sequence[Sequence[float]], *, label: str) -> None:

@@ -45,9 +45,10 @@ def choose_picture(say: Say) -> ChosenPicture:
     chosen = st.session_state["picture"]
     if chosen not in labels:
         labels[chosen] = say("Your picture")
-    st.selectbox(say("Picture"), list(labels), format_func=labels.__getitem__, key="picture")
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="xsmall"):
+        st.selectbox(say("Picture"), list(labels), format_func=labels.__getitem__, key="picture")
+        _offer_own(say)
     address.publish("picture", default)
-    _offer_own(say)
     failure = st.session_state.pop("picture_error", None)
     if failure is not None:
         st.warning(explain(say, failure), icon=":material/broken_image:")
@@ -68,7 +69,7 @@ def _read_name(text: str) -> str:
 
 
 def _offer_own(say: Say) -> None:
-    with st.popover(say("Upload or photograph"), icon=":material/add_a_photo:", width="stretch"):
+    with st.popover(say("Own"), icon=":material/add_a_photo:", help=say("Upload or photograph")):
         st.file_uploader(
             say("A picture file (PNG, JPEG, WebP, BMP, GIF, TIFF; at most 10 MB)"),
             key="upload",

@@ -6,15 +6,24 @@ from cvcore.errors import N_
 
 
 class PageEntry(NamedTuple):
-    """A page: its file in ``pages/`` and its address share one name."""
+    """A page: its file in ``pages/`` and its address share one name; the intro is one sentence."""
 
     name: str
     title: str
     icon: str
+    intro: str = ""
 
 
 PAGES: tuple[PageEntry, ...] = (
-    PageEntry("filters", N_("Filters"), ":material/filter_center_focus:"),
+    PageEntry(
+        "filters",
+        N_("Filters"),
+        ":material/filter_center_focus:",
+        N_(
+            "A kernel slides over a picture; at every stop the products are added up. "
+            "Change a weight and see what the sum makes visible."
+        ),
+    ),
     PageEntry("layers", N_("Layers"), ":material/layers:"),
     PageEntry("train", N_("Train"), ":material/show_chart:"),
 )

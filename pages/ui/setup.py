@@ -1,5 +1,6 @@
 """What every page does first: navigation, language, and errors as sentences."""
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,7 +12,9 @@ from cvcore.errors import CvCoreError
 from pages.ui.registry import PAGES
 from pages.ui.words import LANGUAGES, Say, plain
 
+_LOG = logging.getLogger(__name__)
 _FOLDER = Path(__file__).parents[1]
+_STYLE = (Path(__file__).parent / "page.css").read_text(encoding="utf-8")
 
 
 def navigate() -> StreamlitPage:
@@ -27,11 +30,34 @@ def navigate() -> StreamlitPage:
             title=say(page.title),
             icon=page.icon,
             url_path=page.name,
-            default=page is PAGES[0],
         )
         for page in PAGES
     ]
-    return st.navigation(pages, position="top")
+
+    def lead_to_the_first() -> None:
+        st.switch_page(pages[0], query_params=st.query_params.to_dict())
+
+    # Streamlit serves its default page at the root alone; led on from there, every page keeps
+    # an address of its own.
+    root = st.Page(lead_to_the_first, url_path="home", default=True, visibility="hidden")
+    return st.navigation([root, *pages], position="top")
+
+
+def run(page: StreamlitPage) -> None:
+    """Run a page; what nobody foresaw goes to the host's log and becomes a sentence here."""
+    try:
+        page.run()
+    except Exception:
+        _LOG.exception("The page %s failed", page.url_path)
+        say = Say(_language())
+        with st.container(key="failure"):
+            st.error(
+                say(
+                    "Something went wrong in the laboratory itself; it is noted for the host. "
+                    "Reload the page: runs and pictures are kept."
+                ),
+                icon=":material/build:",
+            )
 
 
 def set_up(name: str) -> Say:
@@ -53,9 +79,10 @@ def set_up(name: str) -> Say:
         navigate()
         st.rerun()
     say = Say(_language())
-    title = next(page.title for page in PAGES if page.name == name)
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.title(say(title), width="stretch")
+    page = next(page for page in PAGES if page.name == name)
+    with st.container(horizontal=True, vertical_alignment="center", key="header"):
+        st.title(say(page.title), width="content", anchor=False)
+        st.caption(say(page.intro), width="stretch")
         st.segmented_control(
             "Language · 언어",
             LANGUAGES,
@@ -65,6 +92,7 @@ def set_up(name: str) -> Say:
             label_visibility="collapsed",
         )
     st.query_params["lang"] = say.language
+    st.html(f"<style>{_STYLE}</style>")
     return say
 
 

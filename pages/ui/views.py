@@ -1,5 +1,7 @@
 """What several pages show in the same way: maps, small matrices, numbers."""
 
+from typing import Literal
+
 import numpy as np
 import streamlit as st
 
@@ -8,14 +10,14 @@ from cvcore.arrays import ByteArray, FloatArray
 from pages.ui.picture import ColourBar, Pick, short, show_picture
 from pages.ui.words import Say
 
-CHANNELS = ("red", "green", "blue")
+CHANNELS: tuple[Literal["red", "green", "blue"], ...] = ("red", "green", "blue")
 # Values are written into a map's pixels where at most this many stand in a row.
 READABLE = 11
 
 
 def colour(
-    feature_map: FloatArray, *, limit: float | None = None
-) -> tuple[ByteArray, ColourBar | None]:
+    feature_map: FloatArray, *, limit: float | None = None, signed: bool = False
+) -> tuple[ByteArray, ColourBar]:
     """Turn a map into colours: red–white–blue around zero where it is signed, else grey.
 
     Parameters
@@ -23,7 +25,9 @@ def colour(
     feature_map : ndarray of float32, shape (rows, columns) or (rows, columns, 1 or 3)
         Three channels are shown together as one colour picture.
     limit : float, optional
-        The value of full red; the map's own largest magnitude by default.
+        The value of the strongest colour; by default one that only the outliers reach.
+    signed : bool, optional
+        Centre the colours on zero even if no value is negative, as beside others that are.
 
     Returns
     -------
@@ -31,23 +35,21 @@ def colour(
     bar : ColourBar
     """
     low, high = float(feature_map.min()), float(feature_map.max())
+    extreme = limit or display.outlier_limit(feature_map)
+    signed = signed or low < 0
+    start = -extreme if signed else 0.0
+    clipped = max(-low, high) > extreme * 1.001
     if feature_map.ndim == 3 and feature_map.shape[2] == 3:
         # Zero is mid-grey where there are negative answers, black where there are none.
-        extreme = limit or max(-low, high) or 1.0
-        start = -extreme if low < 0 else 0.0
         share = (np.clip(feature_map, start, extreme) - start) / (extreme - start)
-        return (share * 255).round().astype(np.uint8), ColourBar(
-            colours="grey", low=start, high=extreme
-        )
+        image = (share * 255).round().astype(np.uint8)
+        return image, ColourBar(colours="grey", low=start, high=extreme, clipped=clipped)
     plane = feature_map.reshape(feature_map.shape[:2])
-    if low < 0:
-        extreme = limit or max(-low, high)
-        return display.signed_colours(plane, limit=extreme), ColourBar(
-            colours="signed", low=-extreme, high=extreme
-        )
-    return display.unsigned_colours(
-        plane, low=0.0 if limit else low, high=limit or high
-    ), ColourBar(colours="grey", low=0.0 if limit else low, high=limit or high)
+    if signed:
+        image = display.signed_colours(plane, limit=extreme)
+        return image, ColourBar(colours="signed", low=-extreme, high=extreme, clipped=clipped)
+    image = display.unsigned_colours(plane, low=0.0, high=extreme)
+    return image, ColourBar(colours="grey", low=0.0, high=extreme, clipped=clipped)
 
 
 def show_map(
@@ -58,11 +60,12 @@ def show_map(
     key: str,
     limit: int = 400,
     scale_limit: float | None = None,
+    signed: bool = False,
     window: tuple[float, float, float, float] | None = None,
     pick: Pick | None = None,
 ) -> None:
     """Draw a feature map with its colour bar; small ones with their values written in."""
-    image, bar = colour(feature_map, limit=scale_limit)
+    image, bar = colour(feature_map, limit=scale_limit, signed=signed)
     rows, columns = feature_map.shape[:2]
     plane = feature_map.reshape(rows, columns, -1)
     readable = max(rows, columns) <= READABLE and plane.shape[2] == 1
@@ -92,7 +95,7 @@ def show_matrix(
     *,
     name: str,
     key: str,
-    limit: int = 190,
+    limit: int = 150,
     size: float | None = None,
 ) -> None:
     """Draw a small matrix: signed colours, values written in where there is room."""
@@ -126,33 +129,44 @@ def numbers(say: Say, feature_map: FloatArray) -> str:
 def histogram(
     say: Say, counts: list[tuple[str, list[int]]], *, colours: list[str], key: str
 ) -> None:
-    """Draw counts per value, one line for each channel (without Altair: it is 94 MB)."""
+    """Draw counts per value, one line for each channel, and write them out in a table."""
     rows = [
         {"value": value, "pixels": pixels, "channel": channel}
         for channel, series in counts
         for value, pixels in enumerate(series)
     ]
-    st.vega_lite_chart(
-        {
-            "data": {"values": rows},
-            "mark": {"type": "line", "interpolate": "step", "strokeWidth": 1.5},
-            "height": 190,
-            "encoding": {
-                "x": {
-                    "field": "value",
-                    "type": "quantitative",
-                    "title": say("Value"),
-                    "scale": {"domain": [0, 255]},
-                },
-                "y": {"field": "pixels", "type": "quantitative", "title": say("Pixels")},
-                "color": {
-                    "field": "channel",
-                    "type": "nominal",
-                    "title": None,
-                    "sort": [channel for channel, _ in counts],
-                    "scale": {"domain": [channel for channel, _ in counts], "range": colours},
-                },
+    names = [channel for channel, _ in counts]
+    layer = {
+        "data": {"values": rows},
+        "mark": {"type": "line", "interpolate": "step", "strokeWidth": 1.5},
+        "encoding": {
+            "x": {
+                "field": "value",
+                "type": "quantitative",
+                "title": say("Value"),
+                "scale": {"domain": [0, 255]},
+            },
+            # The square root lets rare values be seen beside a peak of black.
+            "y": {
+                "field": "pixels",
+                "type": "quantitative",
+                "title": say("Pixels (square-root scale)"),
+                "scale": {"type": "sqrt"},
+            },
+            "color": {
+                "field": "channel",
+                "type": "nominal",
+                "title": None,
+                "legend": {"orient": "top"},
+                "scale": {"domain": names, "range": colours},
             },
         },
-        key=key,
-    )
+    }
+    # Inside a layer the values stay in the chart; at the top Streamlit imports pandas for them.
+    st.vega_lite_chart({"height": 190, "layer": [layer]}, key=key)
+    with st.expander(say("The histogram as numbers")):
+        lines = [f"| {say('Values')} | " + " | ".join(names) + " |", "|---|" + "---|" * len(names)]
+        for start in range(0, 256, 16):
+            sums = [sum(series[start : start + 16]) for _, series in counts]
+            lines.append(f"| {start} … {start + 15} | " + " | ".join(map(str, sums)) + " |")
+        st.markdown("\n".join(lines))
