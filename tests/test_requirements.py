@@ -15,8 +15,6 @@ OWN = {"cvcore", "pages", "tests", "tools", "benchmarks"}
 APP = [ROOT / "app.py", *(ROOT / "cvcore").rglob("*.py"), *(ROOT / "pages").rglob("*.py")]
 FOLDERS = ("tests", "tools", "benchmarks")
 DEVELOPMENT = [path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py")]
-    it for part in ("tests", "tools", "benchmarks") for it in (ROOT / part).rglob("*.py")
-]
 
 # Nothing imports them: what Keras computes with, commands, and what mypy reads.
 BACKEND = {"tensorflow"}
