@@ -27,8 +27,8 @@ PADDINGS: tuple[Literal["valid", "same"], ...] = ("valid", "same")
 # cv2.filter2D sums products up to this many cells (11 × 11) and turns to a Fourier transform of
 # its own above; ours needs half the processor time and uses every core.
 _DIRECT_CELLS = 129
-# The transform of a tile of this many pixels stays in a core's cache.
-_TILE = 384
+# The spectra of a tile of this many pixels a side fit into a core's cache.
+_TILE = 256
 # cv2 holds no more channels than this in one picture.
 _CHANNELS = 128
 # Gathered windows are multiplied in blocks of at most 64 MiB.
@@ -414,7 +414,7 @@ def _check_pad_value(pad_value: object) -> None:
     if isinstance(pad_value, str):
         known = pad_value in _BORDERS
     else:
-        known = isinstance(pad_value, int | float | np.number) and bool(np.isfinite(pad_value))
+        known = isinstance(pad_value, int | float | np.number) and math.isfinite(pad_value)
     if not known:
         raise SettingError(
             N_("The padding's value must be a number, 'edge' or 'reflect'; it was {pad_value}."),
@@ -510,8 +510,9 @@ def _by_fourier(image: FloatArray, kernel: FloatArray) -> FloatArray:
         top, left = corner
         tile = image[top : top + rows + f - 1, left : left + columns + g - 1]
         target = answer[top : top + rows, left : left + columns]
+        spectra = fft.rfft2(tile, size, axes=(0, 1))
         with np.errstate(over="ignore", invalid="ignore"):  # weights near float32's largest
-            spectra = fft.rfft2(tile, size, axes=(0, 1)) * spectrum
+            spectra *= spectrum
         whole = fft.irfft2(spectra, size, axes=(0, 1), overwrite_x=True)
         target[...] = whole[: target.shape[0], : target.shape[1]]
 

@@ -83,8 +83,8 @@ def pool(
     combine = np.maximum if kind == "max" else np.add
     rows, columns = ((n - size) // stride + 1 for n in picture.shape[:2])
     # One slice per pixel of the window; down first, then across what that leaves.
-    down = [picture[i : i + (rows - 1) * stride + 1 : stride] for i in range(size)]
+    down = [picture[i : i + rows * stride : stride] for i in range(size)]
     tall: FloatArray = reduce(combine, down)
-    across = [tall[:, j : j + (columns - 1) * stride + 1 : stride] for j in range(size)]
+    across = [tall[:, j : j + columns * stride : stride] for j in range(size)]
     pooled: FloatArray = reduce(combine, across)
     return pooled if kind == "max" else pooled / np.float32(size**2)

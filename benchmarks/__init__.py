@@ -1,0 +1,1 @@
+"""Questions of speed and size, one module each: ``python -m benchmarks.<name>``."""
