@@ -49,6 +49,11 @@ def sticking_out(page: Page) -> list[str]:
     return found[:8]
 
 
+# What Streamlit writes to the console where nothing is wrong: opened at /train, it looks for its
+# server at /train/_stcore, then at /_stcore; and it says when it leads a visitor elsewhere.
+HARMLESS = ("/_stcore/", "The page that you have requested does not seem to exist")
+
+
 class Witness:
     """Notes what a browser complains about, and what it asks of other machines."""
 
@@ -61,10 +66,9 @@ class Witness:
         page.on("request", self._on_request)
 
     def _on_console(self, message: ConsoleMessage) -> None:
-        # Opened at /train, Streamlit looks for its server at /train/_stcore, then at /_stcore.
-        probe = "/_stcore/" in message.location["url"]
-        if message.type == "error" and not probe:
-            self.complaints.append(f"{message.text} ({message.location['url']})")
+        words = f"{message.text} ({message.location['url']})"
+        if message.type == "error" and not any(it in words for it in HARMLESS):
+            self.complaints.append(words)
 
     def _on_request(self, request: Request) -> None:
         parts = urlsplit(request.url)

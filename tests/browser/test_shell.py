@@ -1,5 +1,7 @@
 """What holds for every page: addresses, languages, themes and screens."""
 
+import re
+
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -69,6 +71,13 @@ def test_the_language_in_the_address_goes_before_the_browsers(visit: Visit) -> N
     expect_page(visit("layers?lang=ko"), "layers", "ko")
 
 
+def test_the_language_switch_leaves_the_settings_in_the_address(visit: Visit) -> None:
+    page = visit("filters?stride=2")
+    switch_to(page, "한국어")
+    expect_page(page, "filters", "ko")
+    expect(page).to_have_url(re.compile(r"/filters\?(?=.*\bstride=2\b)(?=.*\blang=ko\b)"))
+
+
 @pytest.mark.parametrize("phone", [False, True], ids=["wide", "phone"])
 def test_the_language_switch_survives_a_change_of_page_and_a_reload(
     visit: Visit, phone: bool
@@ -78,7 +87,7 @@ def test_the_language_switch_survives_a_change_of_page_and_a_reload(
     expect_page(page, "layers", "en")
     follow_link(page, "train", "en")
     expect_page(page, "train", "en")
-    assert "lang=en" in page.url
+    expect(page).to_have_url(re.compile("lang=en"))
     page.reload()
     settle(page)
     expect_page(page, "train", "en")
