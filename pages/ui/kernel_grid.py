@@ -37,6 +37,8 @@ def edit_kernel(
         Called with the row, the column and what was typed, before the page runs again.
     """
 
+    answers = f"{key}_answers"
+
     def typed() -> None:
         cell = st.session_state[key]["cell"]
         # The browser is the visitor's: what it sends is checked like any other input.
@@ -46,6 +48,7 @@ def edit_kernel(
             return
         if 0 <= row < kernel.shape[0] and 0 <= column < kernel.shape[1]:
             on_cell(row, column, text)
+            st.session_state[answers] = st.session_state.get(answers, 0) + 1
 
     _mount(
         key=key,
@@ -57,6 +60,8 @@ def edit_kernel(
                     [_cell(weight, kernel.shape[1]) for weight in row] for row in kernel.tolist()
                 ],
                 "label": say("The kernel's weights"),
+                # A refused cell leaves all else as it was; the count makes the browser draw anew.
+                "answers": st.session_state.get(answers, 0),
                 "cellLabel": say(
                     "Weight in row {row}, column {column}", row="{row}", column="{column}"
                 ),
