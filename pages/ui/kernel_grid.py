@@ -36,7 +36,6 @@ def edit_kernel(
     on_cell : callable
         Called with the row, the column and what was typed, before the page runs again.
     """
-
     answers = f"{key}_answers"
 
     def typed() -> None:

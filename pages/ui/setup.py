@@ -1,5 +1,6 @@
 """What every page does first: navigation, language, and errors as sentences."""
 
+import json
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -92,7 +93,10 @@ def set_up(name: str) -> Say:
             label_visibility="collapsed",
         )
     st.query_params["lang"] = say.language
-    st.html(f"<style>{_STYLE}</style>")
+    # Streamlit knows no other language for these; the style sheet puts ours in their place.
+    words = {"upload": say("Choose a file"), "take": say("Take the photo"), "clear": say("Again")}
+    said = "".join(f"--say-{name}: {json.dumps(word)};" for name, word in words.items())
+    st.html(f"<style>:root {{{said}}} {_STYLE}</style>")
     return say
 
 
