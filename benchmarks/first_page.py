@@ -1,0 +1,109 @@
+"""Time until the first page can be used, and what it costs the web process.
+
+Each round starts a server of ours and one of an empty app, both with our settings, waits until
+they answer, and opens each in a browser that has seen neither. Ours can be used when the
+feature map is drawn, the empty app when its word is. At the end one more visitor walks through
+all pages of a fresh server, and its web process is asked for its memory.
+"""
+
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+from playwright.sync_api import Page, Playwright, expect, sync_playwright
+
+from benchmarks.measure import ratio, report
+from pages.ui.registry import PAGES
+from tools import chromium
+from tools.app_server import APP, AppServer, serve
+
+ROUNDS = 7
+SLOWEST = 1.3  # × the empty app
+LARGEST = 250  # MB
+
+SETTLING = 5000  # ms for a page to draw the rest of it
+
+OUR_SIGN = ".st-key-stage_1 img"
+HELLO = 'import streamlit as st\n\nst.write("hello")\n'
+
+
+@contextmanager
+def opened(
+    playwright: Playwright, folder: Path, script: Path, sign: str
+) -> Iterator[tuple[AppServer, Page, float]]:
+    """Open a fresh server in a fresh browser; yield them and the seconds until `sign` is seen."""
+    with serve(folder, script=script) as server, chromium.launch(playwright) as browser:
+        page = browser.new_page(viewport={"width": 1366, "height": 768}, locale="en-GB")
+        began = time.perf_counter()
+        page.goto(server.url, wait_until="commit")
+        page.locator(sign).wait_for(timeout=60_000)
+        yield server, page, time.perf_counter() - began
+
+
+def memory(server: AppServer) -> float:
+    """Return the megabytes of the web process, without those of the engine."""
+    return float(psutil.Process(server.pid).memory_info().rss) / 1e6
+
+
+def has_tensorflow(server: AppServer) -> bool:
+    """Return whether any file of TensorFlow is mapped into the web process."""
+    return any("tensorflow" in it.path for it in psutil.Process(server.pid).memory_maps())
+
+
+def compare(playwright: Playwright, folder: Path) -> float:
+    """Open both in every round; return how many times the empty app's time ours takes."""
+    hello = folder / "hello.py"
+    hello.write_text(HELLO, encoding="utf-8")
+    apps = {"ours": (APP, OUR_SIGN), "empty": (hello, "text=hello")}
+    starts: dict[str, list[float]] = {name: [] for name in apps}
+    seconds: dict[str, list[float]] = {name: [] for name in apps}
+    print(f"{'round':>8} {'ours s':>8} {'empty s':>8}")
+    for number in range(1, ROUNDS + 1):
+        for name, (script, sign) in apps.items():
+            with opened(playwright, folder, script, sign) as (server, _, usable):
+                starts[name].append(server.seconds)
+                seconds[name].append(usable)
+        print(f"{number:>8} {seconds['ours'][-1]:8.2f} {seconds['empty'][-1]:8.2f}", flush=True)
+    for label, times in ((f"{'median':>8}", seconds), ("(server)", starts)):
+        ours, empty = (statistics.median(times[name]) for name in apps)
+        print(f"{label} {ours:8.2f} {empty:8.2f}")
+    return ratio(seconds["ours"], seconds["empty"])
+
+
+def weigh(playwright: Playwright, folder: Path) -> tuple[float, bool]:
+    """Walk through all pages; return the most megabytes, and whether TensorFlow was there."""
+    with opened(playwright, folder, APP, OUR_SIGN) as (server, page, _):
+        page.wait_for_timeout(SETTLING)
+        sizes = [memory(server)]
+        print(f"Web process after the first page {sizes[0]:.0f} MB", end="")
+        for entry in PAGES[1:]:
+            page.get_by_role("link", name=entry.title).click()
+            expect(page.get_by_role("heading", level=1)).to_have_text(entry.title)
+            page.wait_for_timeout(SETTLING)
+            sizes.append(memory(server))
+            print(f", after {entry.title} {sizes[-1]:.0f} MB", end="", flush=True)
+        print()
+        return max(sizes), has_tensorflow(server)
+
+
+def main() -> int:
+    """Measure, print what was done, and return the exit status."""
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+        slower = compare(playwright, Path(folder))
+        largest, tensorflow = weigh(playwright, Path(folder))
+    presence = "TensorFlow loaded" if tensorflow else "no TensorFlow"
+    return report(
+        "first_page",
+        f"{slower:.2f} × an empty app, {largest:.0f} MB, {presence}",
+        f"<= {SLOWEST} ×, < {LARGEST} MB, no TensorFlow",
+        met=slower <= SLOWEST and largest < LARGEST and not tensorflow,
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
