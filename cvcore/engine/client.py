@@ -1,0 +1,573 @@
+"""The web process's side of the engine: one client, the queue, and a history for each run."""
+
+import contextlib
+import logging
+import os
+import platform
+import queue
+import subprocess
+import sys
+import threading
+import time
+import uuid
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+from cvcore import history, jobs, runs
+from cvcore.errors import N_, CvCoreError, EngineError
+from cvcore.history import Event, Failed, History, Snapshot, Stopped
+from cvcore.runs import Predictions, RunStore, RunSummary
+from cvcore.spec import RunSpec, is_digest
+
+START_SECONDS = 60.0
+GRACE_SECONDS = 15.0
+SILENT_SECONDS = 120.0
+RECYCLE_BYTES = 3 * 2**30
+RETRY_SECONDS = 5.0
+REMEMBERED_RUNS = 64
+REMEMBERED_ANSWERS = 128
+
+_LOG = logging.getLogger(__name__)
+_ROOT = Path(__file__).parents[2]
+_LOOPBACK = frozenset(("127.0.0.1", "localhost", "::1"))
+
+
+class Answer:
+    """What became of a question; a page looks at it each time it is drawn."""
+
+    def __init__(self) -> None:
+        self._state: Literal["pending", "ready", "failed"] = "pending"
+        self._value: Any = None
+        self._error: CvCoreError | None = None
+        self._failed_at = 0.0
+
+    @property
+    def state(self) -> Literal["pending", "ready", "failed"]:
+        """Whether the answer is there."""
+        return self._state
+
+    @property
+    def value(self) -> Any:
+        """The answer, once it is ready."""
+        return self._value
+
+    @property
+    def error(self) -> CvCoreError | None:
+        """Why there is none, once it has failed."""
+        return self._error
+
+    @property
+    def may_be_asked_anew(self) -> bool:
+        """Whether it failed, and long enough ago for a page to have shown why."""
+        return self._state == "failed" and time.monotonic() - self._failed_at > RETRY_SECONDS
+
+    def give(self, value: Any) -> None:
+        """Set the answer; for the engine."""
+        self._value, self._state = value, "ready"
+
+    def fail(self, error: CvCoreError) -> None:
+        """Say why there is none; for the engine."""
+        self._error, self._failed_at, self._state = error, time.monotonic(), "failed"
+
+
+@dataclass(frozen=True)
+class _Task:
+    """A training that was handed to a worker."""
+
+    name: str
+    attempt: int
+    future: Any
+
+
+class Engine:
+    """Trains runs and answers questions in another process; no method waits for it.
+
+    Whatever takes longer is done one after the other by a thread of the
+    engine's own; methods look and leave, so a page can call them each time it
+    is drawn.
+
+    Parameters
+    ----------
+    store : RunStore
+        Where runs are kept.
+    """
+
+    def __init__(self, store: RunStore) -> None:
+        self._store = store
+        self._lock = threading.Lock()  # never held while something is waited for
+        self._histories: OrderedDict[str, History] = OrderedDict()
+        self._waiting: dict[str, int] = {}  # runs in the queue, in order, with their attempt
+        self._active: dict[str, _Task] = {}
+        self._answers: OrderedDict[tuple[Any, ...], Answer] = OrderedDict()
+        self._process: subprocess.Popen[str] | None = None
+        self._client: Any = None
+        self._orders: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        threading.Thread(target=self._work, name="cvcore-engine", daemon=True).start()
+
+    # -- what pages call
+
+    def submit(self, spec: RunSpec) -> str:
+        """Train a run, or join it where it is.
+
+        A run that is queued, running or finished is not trained twice; one
+        that stopped, failed or was interrupted begins anew.
+
+        Parameters
+        ----------
+        spec : RunSpec
+
+        Returns
+        -------
+        str
+            The run's name, for the address and for the other methods.
+
+        Raises
+        ------
+        SettingError
+            If the specification cannot be trained.
+        """
+        spec.validate()
+        digest = spec.digest()
+        past = self._recall(digest)
+        with self._lock:
+            past = self._histories.get(digest, past)
+            if past is not None and past.state not in ("stopped", "failed", "interrupted"):
+                return digest
+            begun = past.attempt if past is not None else 0
+            connected = self._client is not None
+            self._remember(digest, History(spec, state="queued" if connected else "starting"))
+            self._waiting[digest] = begun + 1
+        self._orders.put(self._begin_next)
+        return digest
+
+    def stop(self, digest: str) -> None:
+        """Ask a run to end; it does within a moment. What it has learned so far stays."""
+        with self._lock:
+            attempt = self._waiting.pop(digest, None)
+            task = self._active.get(digest)
+            past = self._histories.get(digest)
+        if past is None:
+            return
+        if attempt is not None:
+            past.add(Stopped(attempt=attempt, number=0, at=time.time()))
+        elif task is not None:
+            past.mark("stopping")
+            self._orders.put(partial(self._ask_to_stop, task))
+            insist = threading.Timer(
+                GRACE_SECONDS, self._orders.put, [partial(self._insist, digest, task)]
+            )
+            insist.daemon = True
+            insist.start()
+
+    def snapshot(self, digest: str) -> Snapshot | None:
+        """Return what is known of a run, from memory or else from the store.
+
+        Parameters
+        ----------
+        digest : str
+            May come from an address: whatever it holds.
+
+        Returns
+        -------
+        Snapshot or None
+            None if there is no such run.
+        """
+        past = self._recall(digest)
+        if past is None:
+            return None
+        with self._lock:
+            order = list(self._waiting)
+            ahead = order.index(digest) + len(self._active) if digest in order else 0
+        return past.snapshot(ahead=ahead)
+
+    def spec(self, digest: str) -> RunSpec | None:
+        """Return what a run was asked to do; None if there is no such run."""
+        past = self._recall(digest)
+        return past.spec if past is not None else None
+
+    def predictions(self, digest: str) -> Predictions | None:
+        """Return what a finished run's network said of the test pictures; None before that."""
+        past = self._recall(digest)
+        if past is None or past.state != "finished":
+            return None
+        return self._store.predictions(digest)
+
+    def recent(self, count: int = 20) -> tuple[RunSummary, ...]:
+        """Return the runs of the store that were written to last, the newest first."""
+        return self._store.recent(count)
+
+    def ask(self, job: Callable[..., Any], *arguments: Any) -> Answer:
+        """Ask a worker something that is quick; it need not wait for a training.
+
+        Parameters
+        ----------
+        job : callable
+            A function of `cvcore.jobs`.
+        *arguments : hashable
+            What follows its first argument, the run store.
+
+        Returns
+        -------
+        Answer
+            The same one for the same question; one that failed is asked anew after a while.
+        """
+        question = (job.__name__, *arguments)
+        with self._lock:
+            answer = self._answers.get(question)
+            if answer is not None and not answer.may_be_asked_anew:
+                self._answers.move_to_end(question)
+                return answer
+            answer = self._answers[question] = Answer()
+            while len(self._answers) > REMEMBERED_ANSWERS:
+                self._answers.popitem(last=False)
+        self._orders.put(partial(self._put_question, job, arguments, answer))
+        return answer
+
+    def warm_up(self) -> None:
+        """Start the engine and let its worker import TensorFlow, before it is needed."""
+        self.ask(jobs.warm_up)
+
+    def close(self) -> None:
+        """End the engine's process and forget what runs; for the end of the web process."""
+        self._orders.put(None)
+        process, self._process = self._process, None
+        if process is not None and process.stdin is not None:
+            with contextlib.suppress(OSError):
+                process.stdin.close()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(timeout=5)
+
+    # -- memory and store
+
+    def _recall(self, digest: str) -> History | None:
+        if not is_digest(digest):
+            return None
+        with self._lock:
+            if digest in self._histories:
+                self._histories.move_to_end(digest)
+                return self._histories[digest]
+        past = self._store.replay(digest)
+        if past is None or (past.state not in history.ENDED and _is_trained_elsewhere(past)):
+            return past
+        past.mark(
+            "interrupted",
+            EngineError(
+                N_("This run was interrupted when the server ended. Press Train to start it again.")
+            ),
+        )
+        with self._lock:
+            return self._histories.get(digest) or self._remember(digest, past)
+
+    def _remember(self, digest: str, past: History) -> History:
+        self._histories[digest] = past
+        self._histories.move_to_end(digest)
+        ended = [name for name, it in self._histories.items() if it.state in history.ENDED]
+        for name in ended[: max(len(self._histories) - REMEMBERED_RUNS, 0)]:
+            del self._histories[name]
+        return past
+
+    def _fail(self, digest: str, attempt: int, error: CvCoreError) -> None:
+        """End a run that no worker can speak for."""
+        self._end(
+            digest,
+            attempt,
+            Failed,
+            error=type(error).__name__,
+            sentence=error.sentence,
+            values=error.values,
+        )
+
+    def _end(self, digest: str, attempt: int, kind: type[Event], **values: Any) -> None:
+        with self._lock:
+            past = self._histories[digest]
+        number = past.next_number if past.attempt == attempt else 0
+        event = kind(attempt=attempt, number=number, at=time.time(), **values)
+        past.add(event)
+        with contextlib.suppress(EngineError):  # the page has it from memory
+            if self._store.spec(digest) is None:
+                self._store.begin(past.spec)
+            self._store.append(digest, event)
+
+    # -- the engine's thread
+
+    def _work(self) -> None:
+        while (order := self._orders.get()) is not None:
+            try:
+                order()
+            except Exception:
+                _LOG.exception("The engine's thread met an error and goes on")
+
+    def _begin_next(self) -> None:
+        """Hand the next run to a worker, if one is free."""
+        with self._lock:
+            if not self._waiting:
+                return
+        try:
+            client = self._connect()
+        except EngineError as error:
+            with self._lock:
+                waiting, self._waiting = self._waiting, {}
+            for digest, attempt in waiting.items():
+                self._fail(digest, attempt, error)
+            return
+        free = _slots(client) - len(self._active)
+        if not self._active:
+            self._recycle(client)
+        with self._lock:
+            for digest in self._waiting:
+                self._histories[digest].mark("queued")
+            begun = {}
+            for digest in list(self._waiting)[: max(free, 0)]:
+                begun[digest] = self._hand_over(client, digest, self._waiting.pop(digest))
+        for digest, task in begun.items():
+            task.future.add_done_callback(partial(self._later, partial(self._settle, digest, task)))
+
+    def _hand_over(self, client: Any, digest: str, attempt: int) -> _Task:
+        # The attempt keeps a new try apart from one that is just ending. Two web processes
+        # on one cluster that ask for the same try share it.
+        name = f"{digest}-{attempt}"
+        future = client.submit(
+            jobs.train,
+            self._store.url,
+            self._histories[digest].spec,
+            attempt,
+            name,
+            key=name,
+            resources={"training": 1},
+            pure=False,
+        )
+        self._active[digest] = _Task(name, attempt, future)
+        return self._active[digest]
+
+    def _later(self, order: Callable[[], None], _: Any) -> None:
+        self._orders.put(order)
+
+    def _settle(self, digest: str, task: _Task) -> None:
+        """Take note that a worker is done with a run, or will never be."""
+        with self._lock:
+            if self._active.get(digest) is not task:
+                return
+            del self._active[digest]
+            past = self._histories[digest]
+        if past.state not in history.ENDED:
+            if task.future.status == "finished":
+                for event in self._store.events(digest):
+                    past.add(event)
+            if past.state not in history.ENDED:
+                self._fail(digest, task.attempt, _reason(task.future))
+        self._begin_next()
+
+    def _ask_to_stop(self, task: _Task) -> None:
+        if self._client is not None:
+            self._client.run(jobs.stop, task.name, on_error="ignore")
+
+    def _insist(self, digest: str, task: _Task) -> None:
+        """End a training that did not hear: its worker starts anew."""
+        with self._lock:
+            if self._active.get(digest) is not task:
+                return
+        self._end(digest, task.attempt, Stopped)
+        busy = [worker for worker, names in self._client.processing().items() if task.name in names]
+        task.future.cancel()  # before, so that nobody tries it again
+        self._client.restart_workers(busy, timeout=30)
+
+    def _put_question(
+        self, job: Callable[..., Any], arguments: tuple[Any, ...], answer: Answer
+    ) -> None:
+        try:
+            client = self._connect()
+        except EngineError as error:
+            answer.fail(error)
+            return
+        future = client.submit(
+            job,
+            self._store.url,
+            *arguments,
+            key=f"{job.__name__}-{uuid.uuid4().hex}",
+            resources={"question": 1},
+            pure=False,
+        )
+        future.add_done_callback(partial(self._later, partial(_settle_answer, answer, future)))
+
+    def _hear(self, message: tuple[float, dict[str, str]]) -> None:
+        """Take in an event from a worker; called by dask's thread."""
+        _, said = message
+        with self._lock:
+            past = self._histories.get(said["run"])
+        if past is not None:
+            past.add(history.from_json(said["event"]))
+
+    def _connect(self) -> Any:
+        """Return a client that works; start the engine's process where there is none."""
+        own = self._process
+        if self._client is not None:
+            if self._client.status == "running" and (own is None or own.poll() is None):
+                return self._client
+            self._drop_client()
+        import dask
+
+        dask.config.set({"distributed.logging": {"distributed": "error"}})
+        from distributed import Client  # 22 MB, for those who train
+
+        address = os.environ.get("CVCORE_SCHEDULER")
+        if address:
+            _check_encryption(address)
+        else:
+            address = self._start_process()
+        try:
+            client = Client(address, set_as_default=False, timeout=START_SECONDS, name="cvcore")
+        except (OSError, ValueError, TypeError) as error:
+            raise _unreachable(str(error)) from error
+        client.subscribe_topic(jobs.TOPIC, self._hear)
+        self._client = client
+        return client
+
+    def _start_process(self) -> str:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "cvcore.engine"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            cwd=_ROOT,
+            text=True,
+            # Control-C in the terminal is for the web process, whose end ends this one.
+            start_new_session=True,
+        )
+        impatience = threading.Timer(START_SECONDS, process.kill)
+        impatience.daemon = True
+        impatience.start()
+        address = process.stdout.readline().strip() if process.stdout else ""
+        impatience.cancel()
+        if not address:
+            process.kill()
+            raise _unreachable(f"exit status {process.wait()}")
+        self._process = process
+        threading.Thread(target=self._watch, args=(process,), daemon=True).start()
+        return address
+
+    def _watch(self, process: subprocess.Popen[str]) -> None:
+        process.wait()
+        self._orders.put(partial(self._lose, process))
+
+    def _lose(self, process: subprocess.Popen[str]) -> None:
+        """Take note that the engine's process has ended, though nobody asked it to."""
+        if self._process is not process:
+            return
+        self._process = None
+        self._drop_client()
+        with self._lock:
+            active = dict(self._active)
+        for digest, task in active.items():
+            self._settle(digest, task)
+        self._begin_next()
+
+    def _drop_client(self) -> None:
+        client, self._client = self._client, None
+        if client is not None:
+            # It would try to reach the scheduler for some seconds more.
+            threading.Thread(target=partial(_close, client), daemon=True).start()
+
+    def _recycle(self, client: Any) -> None:
+        """Give the memory back that earlier trainings left in TensorFlow."""
+        if self._process is None:  # another's cluster
+            return
+        workers = client.scheduler_info()["workers"]
+        grown = [name for name, it in workers.items() if it["metrics"]["memory"] > RECYCLE_BYTES]
+        if grown:
+            client.restart_workers(grown, timeout=30)
+
+
+def _settle_answer(answer: Answer, future: Any) -> None:
+    if future.status == "finished":
+        answer.give(future.result())
+    else:
+        answer.fail(_reason(future))
+
+
+def _reason(future: Any) -> CvCoreError:
+    """Say for a visitor why a worker has not done its job."""
+    error = future.exception() if future.status == "error" else None
+    if isinstance(error, CvCoreError):
+        return error
+    if error is None:
+        return EngineError(
+            N_("The engine that trains has ended. Press Train, and it starts again.")
+        )
+    if type(error).__name__ == "KilledWorker":
+        return EngineError(
+            N_(
+                "The process that trains was killed, perhaps because the machine's memory ran "
+                "out. What it had learned so far is shown; press Train to start again."
+            )
+        )
+    return jobs.unforeseen(error)
+
+
+def _is_trained_elsewhere(past: History) -> bool:
+    """Say whether the worker that took a run is still at it, for another web process."""
+    worker = past.worker
+    if worker is None:
+        return False
+    if worker.host != platform.node():
+        return time.time() - past.last_at < SILENT_SECONDS
+    import psutil
+
+    try:
+        # A process that began later has only inherited the number.
+        return bool(psutil.Process(worker.process).create_time() < worker.at)
+    except psutil.Error:
+        return False
+
+
+def _slots(client: Any) -> int:
+    """Return how many trainings the workers take at a time; 1 while none has come up yet."""
+    workers = client.scheduler_info()["workers"].values()
+    return max(int(sum(it["resources"].get("training", 0) for it in workers)), 1)
+
+
+def _check_encryption(address: str) -> None:
+    parts = urlsplit(address)
+    if parts.scheme != "tls" and parts.hostname not in _LOOPBACK:
+        raise EngineError(
+            N_(
+                "CVCORE_SCHEDULER names another machine without encryption ({address}). "
+                "Use an address that begins with tls://, and dask's settings for TLS."
+            ),
+            address=address,
+        )
+
+
+def _unreachable(reason: str) -> EngineError:
+    return EngineError(
+        N_(
+            "The engine that trains could not be started or reached ({reason}). "
+            "Look at the server's log, then press Train again."
+        ),
+        reason=reason[:200],
+    )
+
+
+def _close(client: Any) -> None:
+    with contextlib.suppress(Exception):
+        client.close(timeout=2)
+
+
+_ENGINE: Engine | None = None
+_ENGINE_LOCK = threading.Lock()
+
+
+def engine() -> Engine:
+    """Return this process's engine, made at the first call; a process is not started by it.
+
+    It belongs to the process and not to Streamlit's caches, which any visitor
+    can clear.
+    """
+    global _ENGINE
+    with _ENGINE_LOCK:
+        if _ENGINE is None:
+            _ENGINE = Engine(RunStore(runs.location()))
+        return _ENGINE
