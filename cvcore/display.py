@@ -23,7 +23,7 @@ Own: TypeAlias = Literal["red", "green", "blue", "grey"]
 # Both ends are equally far from white in lightness (CIELAB L* 39), so that neither sign
 # looks stronger, and blue against red stays apart for colour-blind readers.
 _NEGATIVE, _POSITIVE = (20, 90, 180), (184, 22, 42)
-_ZERO = 128  # the signed table's white; 1 and 255 are its ends, 0 is never used
+_ZERO = 128  # the signed table's white; its ends are 1 and 255, and 0 is like 1
 
 _GAP = 128  # grey between the maps of a montage: no end of any colour map
 
@@ -196,7 +196,6 @@ def _plane(feature_map: FloatArray) -> FloatArray:
 
 def _paint(levels: ByteArray, colours: Colours) -> ByteArray:
     # The table has red first, so the answer has; OpenCV's own maps would not.
-    levels = np.ascontiguousarray(levels)
     return np.asarray(cv2.applyColorMap(levels, colour_table(colours)[:, None]), np.uint8)
 
 
@@ -224,8 +223,7 @@ def colour_bar(colours: Colours, width: int, height: int) -> ByteArray:
             width=width,
             height=height,
         )
-    lowest = 1 if colours == "signed" else 0
-    along = np.rint(np.linspace(lowest, 255, max(width, height))).astype(np.uint8)
+    along = np.rint(np.linspace(0, 255, max(width, height))).astype(np.uint8)
     levels = along[None, :] if width >= height else along[::-1, None]
     return _paint(np.broadcast_to(levels, (height, width)), colours)
 

@@ -5,6 +5,7 @@ This is the only place where a picture's range of values changes.
 
 import codecs
 import io
+import struct
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from cvcore.arrays import AnyArray, ByteArray, FloatArray, IntArray
 from cvcore.errors import N_, PictureError, SettingError
 
 MAX_BYTES = 10 * 2**20
-"""Largest file, in bytes; ``.streamlit/config.toml`` stops an upload at the same size."""
+"""Largest file, in bytes; the server lets a little more pass, so that `decode` can speak."""
 
 MAX_PIXELS = 25_000_000
 """Most pixels of a picture: those of a telephone's 24-megapixel camera, and a few more."""
@@ -36,10 +37,14 @@ Image.MAX_IMAGE_PIXELS = None
 # photographs together should not need that thirty times over.
 _UNPACKING = threading.BoundedSemaphore(2)
 
-# An ordinary progressive JPEG has about ten scans. A file of some kilobytes can hold
-# thousands of empty ones, and each visits every pixel again.
+# What follows is far beyond any honest file, and has been seen to cost a minute and more.
+# A progressive JPEG has about ten scans; empty ones are small, and each visits every pixel.
 _MAX_SCANS = 500
-_START_OF_SCAN = b"\xff\xda"
+# Each piece of the camera's notes in a JPEG copies all before it; there are one or two.
+_MAX_NOTES = 100
+# A TIFF lists where its strips or tiles lie: at most some 100,000 numbers.
+_MAX_NUMBERS = 200_000
+_BYTE_FORMS = (1, 2, 6, 7)  # texts and colour profiles: not lists, and of any length
 
 _TILE_WIDTH, _TILE_LENGTH = 322, 323  # TIFF 6.0, section 15
 _ORIENTATION = 274  # Exif 2.3, section 4.6.4
@@ -97,9 +102,10 @@ def decode(data: bytes, *, max_pixels: int = MAX_PIXELS) -> ByteArray:
     kind = _recognise(data)
     with _UNPACKING:
         try:
+            _check_structure(data, kind)
             with Image.open(io.BytesIO(data), formats=[kind]) as picture:
                 _check_size(picture, max_pixels)
-                _check_bomb(picture, data, kind)
+                _check_tiles(picture)
                 picture.load()
                 return _upright(_channels(picture), _orientation(picture))
         except PictureError:
@@ -224,19 +230,35 @@ def _check_size(picture: Image.Image, max_pixels: int) -> None:
         )
 
 
-def _check_bomb(picture: Image.Image, data: bytes, kind: str) -> None:
-    """Refuse a file that needs far more memory or time than the size in its header."""
-    scans = data.count(_START_OF_SCAN) if kind == "JPEG" else 0
-    # Pillow reserves whole tiles, and one can be far larger than the picture it is cut to.
+_BOMB = N_(
+    "The file would unpack to far more than its picture needs, so it was not opened. "
+    "Save the picture once more, as PNG or JPEG, and open that."
+)
+
+
+def _check_structure(data: bytes, kind: str) -> None:
+    """Refuse a file whose parts would keep Pillow busy for minutes, before it reads them."""
+    if kind == "JPEG" and (
+        data.count(b"\xff\xda") > _MAX_SCANS or data.count(b"Exif\0\0") > _MAX_NOTES
+    ):
+        raise PictureError(_BOMB)
+    if kind == "TIFF":
+        order = "<" if data.startswith(b"II") else ">"
+        first, number, entry = ("8xQ", "Q", "HHQ8x") if 43 in data[2:4] else ("4xI", "H", "HHI4x")
+        (place,) = struct.unpack_from(order + first, data)
+        (entries,) = struct.unpack_from(order + number, data, place)
+        place += struct.calcsize(order + number)
+        end = place + entries * struct.calcsize(order + entry)
+        for _, form, count in struct.iter_unpack(order + entry, data[place:end]):
+            if form not in _BYTE_FORMS and count > _MAX_NUMBERS:
+                raise PictureError(_BOMB)
+
+
+def _check_tiles(picture: Image.Image) -> None:
+    """Refuse a TIFF with a tile far larger than the picture, for Pillow reserves whole tiles."""
     tags = getattr(picture, "tag_v2", {})
-    tile = int(tags.get(_TILE_WIDTH, 1)) * int(tags.get(_TILE_LENGTH, 1))
-    if scans > _MAX_SCANS or tile > MAX_PIXELS:
-        raise PictureError(
-            N_(
-                "The file would unpack to far more than its picture needs, so it was not opened. "
-                "Save the picture once more, as PNG or JPEG, and open that."
-            )
-        )
+    if int(tags.get(_TILE_WIDTH, 1)) * int(tags.get(_TILE_LENGTH, 1)) > MAX_PIXELS:
+        raise PictureError(_BOMB)
 
 
 _MODES: Mapping[str, Literal["L", "LA", "RGB", "RGBA"]] = {

@@ -5,6 +5,7 @@ import os
 import struct
 import subprocess
 import sys
+import tomllib
 import tracemalloc
 import zlib
 from collections.abc import Callable
@@ -417,6 +418,20 @@ def test_postscript_is_never_run(monkeypatch: pytest.MonkeyPatch) -> None:
     assert sentence(data).startswith("EPS")
 
 
+def test_a_damaged_file_is_tried_with_its_own_decoder_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    tried: list[str] = []
+
+    def open_anything(*_: object) -> None:
+        tried.append("another decoder")
+
+    monkeypatch.setitem(Image.OPEN, "OTHER", (open_anything, None))
+    monkeypatch.setattr(Image, "ID", ["OTHER"])
+    assert "damaged" in sentence(b"\x89PNG\r\n\x1a\n" + bytes(50))
+    assert tried == []
+
+
 @pytest.mark.parametrize("data", [
     bytes(100), b"\xff\xd8", b"\x89PNG\r\n", b"\0", bytes(range(256)), b"RIFF\0\0\0\0WAVEfmt ",
     b"\0\0\0\x18ftypmp42\0\0\0\0", b"BM\0\0\0\0\0\0\0\0\0\0\0\0\xff\xff\xff\xff",
@@ -454,9 +469,10 @@ def test_a_file_of_the_largest_size_opens_and_one_byte_more_is_refused() -> None
     assert f"has {MAX_BYTES + 1:,} bytes, and at most {MAX_BYTES:,}" in told
 
 
-def test_the_upload_limit_of_the_server_is_the_same() -> None:
-    settings_file = (ROOT / ".streamlit" / "config.toml").read_text(encoding="utf-8")
-    assert f"maxUploadSize = {MAX_BYTES // 2**20}\n" in settings_file
+def test_the_server_lets_pass_what_decode_refuses_in_the_readers_language() -> None:
+    with (ROOT / ".streamlit" / "config.toml").open("rb") as file:
+        server = tomllib.load(file)["server"]["maxUploadSize"] * 2**20
+    assert MAX_BYTES + 10_001 < server <= MAX_BYTES + 2**20
 
 
 def memory_of(action: Callable[[], object]) -> tuple[float, float]:
@@ -551,6 +567,33 @@ def test_a_jpeg_with_thousands_of_scans_is_refused() -> None:
     bomb = data[:scan] + data[scan:-2] * 1000 + data[-2:]
     assert "unpack to far more than its picture needs" in sentence(bomb)
     assert decode(data).shape == (17, 24, 3)
+
+
+def test_a_jpeg_with_thousands_of_camera_notes_is_refused() -> None:
+    data = file_of(COLOUR, "JPEG")
+    note = b"\xff\xe1\0\x09Exif\0\0a"
+    assert "unpack to far more than its picture needs" in sentence(
+        data[:2] + note * 10_000 + data[2:]
+    )
+    assert decode(data[:2] + note * 2 + data[2:]).shape == (17, 24, 3)
+
+
+@pytest.mark.parametrize("big", [False, True])
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_a_tiff_that_lists_a_million_strips_is_refused(order: str, big: bool) -> None:
+    mark = b"II" if order == "<" else b"MM"
+    if big:
+        header = mark + struct.pack(order + "HHHQQ", 43, 8, 0, 16, 1)
+        bomb = header + struct.pack(order + "HHQQ", 273, 4, 1_000_000, 0)
+    else:
+        header = mark + struct.pack(order + "HIH", 42, 8, 1)
+        bomb = header + struct.pack(order + "HHII", 273, 4, 1_000_000, 0)
+    assert "unpack to far more than its picture needs" in sentence(bomb)
+
+
+@pytest.mark.parametrize("options", [{"big_tiff": True}, {"tiffinfo": {270: "x" * 300_000}}])
+def test_a_tiff_with_long_offsets_or_long_notes_opens(options: dict[str, Any]) -> None:
+    assert_array_equal(decode(file_of(COLOUR, "TIFF", **options)), TEXTURE)
 
 
 @pytest.mark.parametrize("name", [b"zTXt", b"iCCP"])
@@ -881,6 +924,9 @@ def test_white_paper_is_pillows_white_paper(image: ByteArray) -> None:
     paper = Image.new("RGBA", (4, 3), "white")
     pillow = Image.alpha_composite(paper, Image.fromarray(image)).convert("RGB")
     assert_allclose(to_colour(image).astype(int), np.asarray(pillow), atol=1)
+    share = image[..., 3:] / 255
+    exact = share * image[..., :3] + (1 - share) * 255
+    assert_allclose(to_colour(image).astype(int), exact, atol=0.501)
 
 
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
