@@ -53,6 +53,17 @@ def show_stages(say: Say, image: ByteArray, recipe: Recipe) -> None:
             "After ReLU {zeros} % of the values are zero.", zeros=short(round(100 * zeros, 1))
         )
     st.info(notice, icon=":material/visibility:")
+    if recipe.stride > min(image.shape[:2]):
+        st.warning(
+            say(
+                "A stride of {stride} is larger than the picture of {rows} × {columns}: the window "
+                "makes a single stop there. Choose a smaller stride to see a map.",
+                stride=recipe.stride,
+                rows=image.shape[0],
+                columns=image.shape[1],
+            ),
+            icon=":material/lightbulb:",
+        )
 
 
 def _show_stage(say: Say, image: ByteArray, step: Stage, index: int, count: int) -> None:

@@ -81,6 +81,12 @@ def test_a_kernel_larger_than_the_picture_is_explained_and_the_controls_stay() -
     assert not page.warning
 
 
+def test_a_stride_larger_than_the_picture_makes_one_stop_and_is_explained() -> None:
+    page = open_page("filters", picture="numbers", stride="9")
+    assert page.caption[3].value.startswith("1 × 1 × 1")
+    assert "A stride of 9 is larger than the picture of 8 × 8" in page.warning[0].value
+
+
 def test_nonsense_in_the_address_falls_back_and_is_reported() -> None:
     page = open_page(
         "filters",
