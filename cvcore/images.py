@@ -654,9 +654,13 @@ def resize(
         rows = (2 * np.arange(height) + 1) * old_height // (2 * height)
         columns = (2 * np.arange(width) + 1) * old_width // (2 * width)
         return np.asarray(image[rows[:, None], columns])
-    # One channel at a time: OpenCV allows only so many, and uint8 it would weigh coarsely.
-    planes = np.moveaxis(image.reshape(old_height, old_width, -1), 2, 0).astype(np.float32)
-    resized = np.stack([cv2.resize(plane, (width, height)) for plane in planes], axis=2)
+    # As float32, for uint8 is weighed coarsely; four channels at a time, for OpenCV has a limit.
+    planes = image.reshape(old_height, old_width, -1).astype(np.float32)
+    parts = [
+        cv2.resize(planes[..., first : first + 4], (width, height)).reshape(height, width, -1)
+        for first in range(0, planes.shape[2], 4)
+    ]
+    resized = np.concatenate(parts, axis=2)
     if image.dtype == np.uint8:
         resized = np.rint(resized).astype(np.uint8)
     return np.asarray(resized).reshape(height, width, *image.shape[2:])

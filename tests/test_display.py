@@ -1,5 +1,6 @@
 """Arrays as pictures: colours mean what the bar says, and red stays red."""
 
+import doctest
 import io
 
 import numpy as np
@@ -10,6 +11,7 @@ from hypothesis.extra.numpy import arrays
 from numpy.testing import assert_allclose, assert_array_equal
 from PIL import Image
 
+from cvcore import display
 from cvcore.arrays import ByteArray, FloatArray
 from cvcore.display import (
     channel_colours,
@@ -37,6 +39,12 @@ def levels(values: object) -> ByteArray:
 
 def decimals(values: object) -> FloatArray:
     return np.array(values, np.float32)
+
+
+def test_the_examples_in_the_docstrings_run() -> None:
+    found = doctest.testmod(display)
+    assert found.attempted > 0
+    assert found.failed == 0
 
 
 # Colour maps

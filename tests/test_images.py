@@ -1,5 +1,6 @@
 """Pictures as arrays: what opens, what is refused, and what scaling and resizing do to values."""
 
+import doctest
 import io
 import os
 import struct
@@ -1014,6 +1015,12 @@ def test_the_module_needs_numpy_pillow_and_opencv_alone() -> None:
     )
     command = [sys.executable, "-c", probe]
     assert subprocess.check_output(command, text=True, cwd=ROOT).split() == []
+
+
+def test_the_examples_in_the_docstrings_run() -> None:
+    found = doctest.testmod(images)
+    assert found.attempted > 0
+    assert found.failed == 0
 
 
 def test_pillows_own_guard_stays_aside() -> None:
