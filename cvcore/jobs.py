@@ -9,6 +9,7 @@ import os
 import platform
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 from cvcore.errors import N_, CvCoreError, EngineError
@@ -45,7 +46,7 @@ def train(url: str, spec: RunSpec, attempt: int, name: str) -> None:
     from distributed import get_worker
 
     store, digest, worker = RunStore(url), spec.digest(), get_worker()
-    reporter = _Reporter(
+    reporter = Reporter(
         store, digest, attempt, lambda line: worker.log_event(TOPIC, {"run": digest, "event": line})
     )
     try:
@@ -62,7 +63,7 @@ def train(url: str, spec: RunSpec, attempt: int, name: str) -> None:
         _to_stop.discard(name)
 
 
-def _train(store: RunStore, spec: RunSpec, reporter: "_Reporter", name: str) -> None:
+def _train(store: RunStore, spec: RunSpec, reporter: "Reporter", name: str) -> None:
     from cvcore import inference, training
 
     digest = spec.digest()
@@ -115,16 +116,28 @@ def test_predictions(url: str, digest: str, epoch: int) -> Predictions:
     return inference.predict_again(spec, weights)
 
 
-class _Reporter:
-    """Numbers a run's events, writes them to the store and tells dask."""
+class Reporter:
+    """Numbers a run's events, writes them to the store and tells whoever listens.
 
-    def __init__(self, store: RunStore, digest: str, attempt: int, tell: Any) -> None:
+    Parameters
+    ----------
+    store : RunStore
+    digest : str
+    attempt : int
+    tell : callable
+        Takes each event as JSON.
+    """
+
+    def __init__(
+        self, store: RunStore, digest: str, attempt: int, tell: Callable[[str], object]
+    ) -> None:
         self._store, self._digest, self._attempt, self._tell = store, digest, attempt, tell
         self._number = 0
         self._unwritten: list[Event] = []
         self._lock = threading.Lock()
 
     def emit(self, kind: type[Event], **values: Any) -> None:
+        """Give an event its number and time, and send it on both ways."""
         with self._lock:
             event = kind(attempt=self._attempt, number=self._number, at=time.time(), **values)
             self._number += 1
@@ -135,6 +148,7 @@ class _Reporter:
                 self._unwritten.clear()
 
     def fail(self, error: CvCoreError) -> None:
+        """Tell of an error as the run's last event."""
         # Where the store cannot be written, that is what failed: dask hears of it first.
         with contextlib.suppress(EngineError):
             self.emit(

@@ -1,0 +1,51 @@
+"""What all tests share: folders of their own, the shared assets, and one engine.
+
+Data sets and weights are found in ``../shared/keras`` beside the checkout. They are linked into
+a temporary KERAS_HOME, because Keras writes into it. Where they are missing, the tests that ask
+for `keras_home` are skipped; on a build machine (``CI`` is set) they fail.
+"""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from cvcore.engine import Engine, engine
+
+ASSETS = Path(__file__).parents[2] / "shared" / "keras"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    # Before the tests are collected: Keras looks for its folder when it is imported.
+    folder = tempfile.TemporaryDirectory(prefix="cvcore-tests-", ignore_cleanup_errors=True)
+    config.add_cleanup(folder.cleanup)
+    home = Path(folder.name) / "keras"
+    for part in ("datasets", "models"):
+        (home / part).mkdir(parents=True)
+        for asset in (ASSETS / part).glob("*"):
+            (home / part / asset.name).symlink_to(asset)
+    os.environ["KERAS_HOME"] = str(home)
+    os.environ["KERAS_BACKEND"] = "tensorflow"
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
+    os.environ["CVCORE_RUNS"] = str(Path(folder.name) / "runs")
+    os.environ.pop("CVCORE_SCHEDULER", None)
+
+
+@pytest.fixture(scope="session")
+def keras_home() -> Path:
+    """A KERAS_HOME with the shared data sets and weights."""
+    if not ASSETS.is_dir():
+        where = "There are no data sets and weights in ../shared/keras beside the checkout."
+        if "CI" in os.environ:
+            pytest.fail(where)
+        pytest.skip(where)
+    return Path(os.environ["KERAS_HOME"])
+
+
+@pytest.fixture(scope="session")
+def trainer() -> Iterator[Engine]:
+    """The engine that pages use, with a process that all tests share; ended with the last."""
+    yield engine()
+    engine().close()
