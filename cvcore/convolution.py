@@ -8,7 +8,7 @@ import math
 from concurrent.futures import ThreadPoolExecutor
 from functools import reduce
 from itertools import product
-from typing import Literal, TypeAlias, TypeGuard
+from typing import Literal, TypeAlias, TypeGuard, cast
 
 import cv2
 import numpy as np
@@ -414,7 +414,7 @@ def _check_pad_value(pad_value: object) -> None:
     if isinstance(pad_value, str):
         known = pad_value in _BORDERS
     else:
-        known = isinstance(pad_value, int | float | np.number) and math.isfinite(pad_value)
+        known = isinstance(pad_value, float | int | np.number) and math.isfinite(pad_value)
     if not known:
         raise SettingError(
             N_("The padding's value must be a number, 'edge' or 'reflect'; it was {pad_value}."),
@@ -482,12 +482,12 @@ def _by_products(
     height, width = image.shape[0] + sum(rows) - f + 1, image.shape[1] + sum(columns) - g + 1
     # The anchor is the kernel's cell that lies on the answer's pixel: with it `before` cells in,
     # output (0, 0) is the first stop, and what is cut off at the end no window asked for.
-    answer = cv2.filter2D(
-        image, cv2.CV_32F, kernel, anchor=(columns[0], rows[0]), borderType=border
-    )
+    answer = cast(
+        "FloatArray",
+        cv2.filter2D(image, cv2.CV_32F, kernel, anchor=(columns[0], rows[0]), borderType=border),
+    )[:height, :width]
     # cv2 drops a last axis of one channel.
-    kept = np.asarray(answer, np.float32)[:height, :width]
-    return kept.reshape(height, width, *image.shape[2:])
+    return answer if answer.ndim == image.ndim else answer[:, :, np.newaxis]
 
 
 def _by_fourier(image: FloatArray, kernel: FloatArray) -> FloatArray:
