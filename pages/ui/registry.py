@@ -11,7 +11,7 @@ class PageEntry(NamedTuple):
     name: str
     title: str
     icon: str
-    intro: str = ""
+    intro: str
 
 
 PAGES: tuple[PageEntry, ...] = (
@@ -24,6 +24,18 @@ PAGES: tuple[PageEntry, ...] = (
             "Change a weight and see what the sum makes visible."
         ),
     ),
-    PageEntry("layers", N_("Layers"), ":material/layers:"),
-    PageEntry("train", N_("Train"), ":material/show_chart:"),
+    PageEntry(
+        "layers",
+        N_("Layers"),
+        ":material/layers:",
+        N_(
+            "Each layer of a CNN does one small thing. Turn a control and watch the numbers follow."
+        ),
+    ),
+    PageEntry(
+        "train",
+        N_("Train"),
+        ":material/show_chart:",
+        N_("A small network learns while you watch. Press Train and see its curves grow."),
+    ),
 )
