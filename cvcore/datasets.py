@@ -272,7 +272,10 @@ def _read_idx(files: tuple[DataFile, ...]) -> tuple[AnyArray, ...]:
 
 def _read_archive(file: DataFile) -> tuple[AnyArray, ...]:
     try:
-        with np.load(keras_home() / file.path, allow_pickle=False) as archive:
+        with (
+            (keras_home() / file.path).open("rb") as opened,
+            np.load(opened, allow_pickle=False) as archive,
+        ):
             return tuple(archive[key] for key in ("x_train", "y_train", "x_test", "y_test"))
     except (OSError, EOFError, ValueError, KeyError, zlib.error, zipfile.BadZipFile) as error:
         raise _damaged(file) from error

@@ -112,7 +112,7 @@ def test_a_layer_that_does_not_fit_is_named() -> None:
 
 def test_a_network_too_large_for_the_laboratory_is_refused_with_its_size() -> None:
     layers = (Flatten(), Dense(units=10**9), Dense(units=10, activation="softmax"))
-    # (784 + 1) * 10^9 + (10^9 + 1) * 10
+    # 785 weights and biases for each of 10^9 units, then 10^9 + 1 for each of ten.
     assert "795,000,000,010" in refusal(replace(DENSE, network=layers))
 
 
