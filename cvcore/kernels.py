@@ -132,8 +132,9 @@ def gaussian(size: int = 5, sigma: float = 1.0) -> FloatArray:
     distance = np.arange(size) - (size - 1) / 2
     # The nearest pixels are given weight 1 before the sum is: a narrow bell of even size would
     # be all zeros otherwise.
-    exponent = (distance**2 - np.min(distance**2)) / (2 * sigma**2)
-    bell = np.exp(-exponent)
+    beyond = distance**2 - np.min(distance**2)
+    with np.errstate(over="ignore"):  # exp(-inf) is the 0 that the narrowest bells need
+        bell = np.exp(-beyond / sigma / sigma / 2)
     bell /= bell.sum()
     return np.outer(bell, bell).astype(np.float32)
 

@@ -126,6 +126,10 @@ def test_a_gaussian_is_scipys_window_squared(size: int, sigma: float) -> None:
     assert_allclose(gaussian(size, sigma), np.outer(bell, bell) / bell.sum() ** 2, rtol=1e-5)
 
 
+def test_the_narrowest_gaussian_is_the_identity() -> None:
+    assert_array_equal(gaussian(3, 1e-200), KERNELS["identity"].weights)
+
+
 def test_motion_blur_is_the_mean_of_a_row() -> None:
     assert_array_equal(
         kernels.motion_blur(4),
