@@ -380,7 +380,7 @@ def turn_and_filter(
     return _commutation(moved, moved_first, filtered_first, compared)
 
 
-def window_of(image: FloatArray, side: int, *, left: int = 0) -> FloatArray:
+def window_of(image: AnyArray, side: int, *, left: int = 0) -> AnyArray:
     """Cut a square out of a picture's middle.
 
     Cut again farther left, it shows the same scene shifted to the right, without
@@ -397,6 +397,7 @@ def window_of(image: FloatArray, side: int, *, left: int = 0) -> FloatArray:
     Returns
     -------
     ndarray, shape (side, side)
+        A view of the picture, of its kind.
     """
     height, width = image.shape
     side = min(side, height, width)
