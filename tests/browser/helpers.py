@@ -28,6 +28,7 @@ def settle(page: Page) -> None:
 def no_stack_trace(page: Page) -> None:
     """Check that the page speaks in sentences and, on a phone, fits the screen's width."""
     assert page.get_by_test_id("stException").all_inner_texts() == []
+    assert page.locator(".st-key-failure").all_inner_texts() == []
     expect(page.get_by_text("Traceback (most recent call last)")).to_have_count(0)
     viewport = page.viewport_size
     if viewport is not None and viewport["width"] <= PHONE[0]:
