@@ -236,9 +236,11 @@ class Engine:
         """End the engine's process and forget what runs; for the end of the web process."""
         self._orders.put(None)
         process, self._process = self._process, None
-        if process is not None and process.stdin is not None:
-            with contextlib.suppress(OSError):
-                process.stdin.close()
+        client, self._client = self._client, None
+        if client is not None:
+            _close(client)
+        if process is not None:
+            _close_input(process)
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(timeout=5)
 
@@ -360,6 +362,8 @@ class Engine:
                     past.add(event)
             if past.state not in history.ENDED:
                 self._fail(digest, task.attempt, _reason(task.future))
+        # dask does again what somebody still holds, when the worker dies that has it.
+        task.future.release()
         self._begin_next()
 
     def _ask_to_stop(self, task: _Task) -> None:
@@ -411,7 +415,8 @@ class Engine:
             self._drop_client()
         import dask
 
-        dask.config.set({"distributed.logging": {"distributed": "error"}})
+        # What it would write when the engine dies, the page says.
+        dask.config.set({"distributed.logging": {"distributed": "critical"}})
         from distributed import Client  # 22 MB, for those who train
 
         address = os.environ.get("CVCORE_SCHEDULER")
@@ -440,10 +445,12 @@ class Engine:
         impatience = threading.Timer(START_SECONDS, process.kill)
         impatience.daemon = True
         impatience.start()
-        address = process.stdout.readline().strip() if process.stdout else ""
+        with process.stdout or contextlib.nullcontext() as said:
+            address = said.readline().strip() if said else ""
         impatience.cancel()
         if not address:
             process.kill()
+            _close_input(process)
             raise _unreachable(f"exit status {process.wait()}")
         self._process = process
         threading.Thread(target=self._watch, args=(process,), daemon=True).start()
@@ -458,6 +465,7 @@ class Engine:
         if self._process is not process:
             return
         self._process = None
+        _close_input(process)
         self._drop_client()
         with self._lock:
             active = dict(self._active)
@@ -486,6 +494,7 @@ def _settle_answer(answer: Answer, future: Any) -> None:
         answer.give(future.result())
     else:
         answer.fail(_reason(future))
+    future.release()
 
 
 def _reason(future: Any) -> CvCoreError:
@@ -549,6 +558,12 @@ def _unreachable(reason: str) -> EngineError:
         ),
         reason=reason[:200],
     )
+
+
+def _close_input(process: subprocess.Popen[str]) -> None:
+    if process.stdin is not None:
+        with contextlib.suppress(OSError):
+            process.stdin.close()
 
 
 def _close(client: Any) -> None:

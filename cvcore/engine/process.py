@@ -5,6 +5,7 @@ import os
 import sys
 import tempfile
 import threading
+import time
 from typing import TextIO
 
 SETTINGS = {
@@ -26,6 +27,8 @@ ENVIRONMENT = {
 }
 """For this process and the worker, which reads it before it reads any settings."""
 
+FAREWELL_SECONDS = 3.0
+
 RESOURCES = {"training": 1, "question": 1}
 """What one worker does at a time: one training, and one question beside it."""
 
@@ -41,7 +44,6 @@ def main() -> None:
     dask.config.set(SETTINGS)
     with tempfile.TemporaryDirectory(prefix="cvcore-") as folder:
         asyncio.run(_serve(said, folder))
-    os._exit(0)  # whatever else still waits: the web process is gone
 
 
 async def _serve(said: TextIO, folder: str) -> None:
@@ -53,6 +55,8 @@ async def _serve(said: TextIO, folder: str) -> None:
     def watch() -> None:
         sys.stdin.buffer.read()  # returns when the web process has closed its end, or is no more
         loop.call_soon_threadsafe(ended.set)
+        time.sleep(FAREWELL_SECONDS)
+        os._exit(0)  # the worker, in the middle of something, ends with this process
 
     # Loopback alone, on a port that the system chooses.
     async with (

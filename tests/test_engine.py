@@ -1,0 +1,330 @@
+"""The engine end to end, with real trainings of the digits; what dies is said and replaced."""
+
+import json
+import os
+import platform
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import psutil
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+from cvcore import jobs, runs
+from cvcore.engine import Engine, client
+from cvcore.errors import EngineError, SettingError
+from cvcore.history import Preparing, Snapshot
+from cvcore.networks import Convolution, Dense, Flatten, Pooling
+from cvcore.runs import RunStore
+from cvcore.spec import RunSpec
+from tools.environment import ROOT
+
+NETWORK = (
+    Convolution(filters=4, padding="same", activation="relu"),
+    Pooling(),
+    Flatten(),
+    Dense(units=10, activation="softmax"),
+)
+SHORT = RunSpec(dataset="digits", network=NETWORK, epochs=3)
+LONG = RunSpec(dataset="digits", network=NETWORK, epochs=200, batch_size=1)
+PATIENCE = 60.0
+
+
+def until(true: Callable[[], object], *, seconds: float = PATIENCE) -> None:
+    """Wait for something that another process does."""
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline, "It has not come true in time."
+        time.sleep(0.02)
+
+
+def seen(trainer: Engine, digest: str) -> Snapshot:
+    snapshot = trainer.snapshot(digest)
+    assert snapshot is not None
+    return snapshot
+
+
+def finish(trainer: Engine, spec: RunSpec) -> Snapshot:
+    digest = trainer.submit(spec)
+    until(lambda: seen(trainer, digest).ended)
+    assert seen(trainer, digest).state == "finished", seen(trainer, digest).error
+    return seen(trainer, digest)
+
+
+def begin(trainer: Engine, spec: RunSpec) -> str:
+    """Submit a run and wait until its batches are told."""
+    digest = trainer.submit(spec)
+    until(lambda: seen(trainer, digest).batch_epoch.size)
+    return digest
+
+
+def worker_of(trainer: Engine, digest: str) -> psutil.Process:
+    told = trainer._histories[digest].worker
+    assert told is not None
+    return psutil.Process(told.process)
+
+
+def store() -> RunStore:
+    return RunStore(runs.location())
+
+
+def test_a_run_is_queued_trained_and_kept(trainer: Engine) -> None:
+    begun = time.monotonic()
+    digest = trainer.submit(SHORT)
+    first = seen(trainer, digest)
+    assert time.monotonic() - begun < 0.5  # a page's script does not wait
+    assert first.state in ("starting", "queued")
+    assert digest == SHORT.digest()
+    end = finish(trainer, SHORT)
+    assert_array_equal(end.epoch, [1, 2, 3])
+    assert np.isfinite([end.loss, end.accuracy, end.val_loss, end.val_accuracy]).all()
+    assert end.progress == 1.0
+    assert (end.training_pictures, end.validation_pictures, end.test_pictures) == (1077, 360, 360)
+    assert end.parameters == 40 + 650  # (3 * 3 + 1) * 4, and (4 * 4 * 4 + 1) * 10
+    kept = trainer.predictions(digest)
+    assert kept is not None
+    right = kept.probabilities.argmax(axis=1) == kept.labels
+    assert end.test_accuracy == pytest.approx(right.mean())
+    assert_allclose(kept.probabilities.sum(axis=1), 1, atol=1e-5)
+
+
+def test_a_restarted_server_opens_a_finished_run_without_an_engine(trainer: Engine) -> None:
+    end = finish(trainer, SHORT)
+    restarted = Engine(store())
+    again = seen(restarted, SHORT.digest())
+    assert again.state == "finished"
+    assert_array_equal(again.val_loss, end.val_loss)
+    assert again.test_accuracy == end.test_accuracy
+    assert restarted.spec(SHORT.digest()) == SHORT
+    assert restarted.predictions(SHORT.digest()) is not None
+    assert SHORT.digest() in [run.digest for run in restarted.recent()]
+    assert restarted.submit(SHORT) == SHORT.digest()  # opens it: nothing is trained twice
+    assert seen(restarted, SHORT.digest()).state == "finished"
+    assert restarted._process is None
+    restarted.close()
+
+
+def test_equal_runs_share_one_training_and_others_wait_their_turn(trainer: Engine) -> None:
+    digest = begin(trainer, LONG)
+    assert trainer.submit(LONG) == digest
+    second, third = (trainer.submit(replace(SHORT, seed=seed)) for seed in (101, 102))
+    until(lambda: seen(trainer, second).state == "queued")
+    assert [seen(trainer, it).ahead for it in (digest, second, third)] == [0, 1, 2]
+    trainer.stop(third)
+    assert seen(trainer, third).state == "stopped"
+    trainer.stop(digest)
+    until(lambda: seen(trainer, second).ended)
+    assert seen(trainer, second).state == "finished"
+    assert seen(trainer, digest).state == "stopped"
+    assert seen(trainer, third).state == "stopped"
+
+
+def test_a_run_is_stopped_within_a_moment_and_begins_anew_at_the_next_press(
+    trainer: Engine,
+) -> None:
+    digest = begin(trainer, replace(LONG, seed=1))
+    until(lambda: seen(trainer, digest).epoch.size)
+    pressed = time.monotonic()
+    trainer.stop(digest)
+    assert seen(trainer, digest).state == "stopping"
+    until(lambda: seen(trainer, digest).ended, seconds=5)
+    assert time.monotonic() - pressed < 2
+    assert seen(trainer, digest).state == "stopped"
+    assert seen(trainer, digest).epoch.size  # the history so far stays
+    begin(trainer, replace(LONG, seed=1))
+    assert seen(trainer, digest).progress < 0.1
+    trainer.stop(digest)
+    until(lambda: seen(trainer, digest).state == "stopped")
+
+
+def test_a_question_is_answered_while_a_training_runs(trainer: Engine) -> None:
+    end = finish(trainer, SHORT)
+    digest = begin(trainer, replace(LONG, seed=2))
+    answer = trainer.ask(jobs.test_predictions, SHORT.digest(), 3)
+    assert trainer.ask(jobs.test_predictions, SHORT.digest(), 3) is answer
+    until(lambda: answer.state != "pending")
+    assert seen(trainer, digest).state == "running"
+    kept = trainer.predictions(SHORT.digest())
+    assert answer.value is not None
+    assert kept is not None
+    assert_allclose(answer.value.probabilities, kept.probabilities, atol=1e-6)
+    assert end.test_pictures == len(answer.value.labels)
+    trainer.stop(digest)
+    until(lambda: seen(trainer, digest).ended)
+
+
+def test_a_question_without_an_answer_says_why(trainer: Engine) -> None:
+    finish(trainer, SHORT)
+    answer = trainer.ask(jobs.test_predictions, SHORT.digest(), 99)
+    until(lambda: answer.state != "pending")
+    assert answer.state == "failed"
+    assert "epoch 99" in str(answer.error)
+
+
+def test_a_killed_worker_fails_the_run_at_once_and_a_fresh_one_repeats_the_others(
+    trainer: Engine,
+) -> None:
+    before = finish(trainer, SHORT)
+    digest = begin(trainer, replace(LONG, seed=3))
+    until(lambda: seen(trainer, digest).epoch.size)
+    killed = time.monotonic()
+    worker_of(trainer, digest).kill()
+    until(lambda: seen(trainer, digest).ended, seconds=5)
+    assert time.monotonic() - killed < 3
+    end = seen(trainer, digest)
+    assert end.state == "failed"
+    assert isinstance(end.error, EngineError)
+    assert "press Train to start again" in str(end.error)
+    assert end.epoch.size  # the epochs so far stay
+    past = store().replay(digest)
+    assert past is not None
+    assert past.snapshot().state == "failed"  # for whoever comes after a restart
+
+    # The next press finds a worker again, which has nothing in common with the first.
+    store().delete(SHORT.digest())
+    with trainer._lock:
+        del trainer._histories[SHORT.digest()]
+    again = finish(trainer, SHORT)
+    for name in ("loss", "accuracy", "val_loss", "val_accuracy"):
+        assert_array_equal(getattr(again, name), getattr(before, name))
+    assert (again.test_loss, again.test_accuracy) == (before.test_loss, before.test_accuracy)
+
+
+def test_a_training_that_does_not_hear_is_ended_by_force(
+    trainer: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    digest = begin(trainer, replace(LONG, seed=4))
+    deaf = worker_of(trainer, digest)
+    monkeypatch.setattr(client, "GRACE_SECONDS", 0.1)
+    monkeypatch.setattr(trainer, "_ask_to_stop", lambda _: None)
+    trainer.stop(digest)
+    until(lambda: not deaf.is_running())
+    until(lambda: not trainer._active)
+    assert seen(trainer, digest).state == "stopped"
+
+
+def test_a_dead_engine_is_said_and_started_again_at_the_next_press(trainer: Engine) -> None:
+    digest = begin(trainer, replace(LONG, seed=5))
+    worker = worker_of(trainer, digest)
+    assert trainer._process is not None
+    trainer._process.kill()
+    until(lambda: seen(trainer, digest).ended, seconds=5)
+    assert seen(trainer, digest).state == "failed"
+    assert "engine that trains has ended" in str(seen(trainer, digest).error)
+    until(lambda: not worker.is_running(), seconds=10)
+    assert finish(trainer, replace(SHORT, seed=6)).test_accuracy is not None
+
+
+def test_two_servers_on_one_cluster_share_a_run(
+    trainer: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    digest = begin(trainer, replace(LONG, seed=7))
+    monkeypatch.setenv("CVCORE_SCHEDULER", trainer._client.scheduler.address)
+    other = Engine(store())
+    assert other.submit(replace(LONG, seed=7)) == digest
+    until(lambda: seen(other, digest).batch_epoch.size)  # watched through the store
+    assert seen(other, digest).state == "running"
+    finish(trainer, SHORT)  # answers come from the cluster that is named
+    answer = other.ask(jobs.test_predictions, SHORT.digest(), 1)
+    until(lambda: answer.state == "ready")
+    assert other._process is None
+    trainer.stop(digest)
+    until(lambda: seen(other, digest).ended)
+    assert seen(other, digest).state == "stopped"
+    other.close()
+
+
+def test_a_scheduler_on_another_machine_must_be_encrypted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("CVCORE_SCHEDULER", "tcp://192.0.2.1:8786")
+    other = Engine(store())
+    digest = other.submit(replace(SHORT, seed=8))
+    until(lambda: seen(other, digest).ended)
+    assert seen(other, digest).state == "failed"
+    assert "tls://" in str(seen(other, digest).error)
+    other.close()
+
+
+def test_a_run_whose_server_ended_is_interrupted_and_can_begin_anew(trainer: Engine) -> None:
+    spec = replace(SHORT, seed=9)
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    store().begin(spec)
+    here = platform.node()
+    store().append(
+        spec.digest(), Preparing(attempt=1, number=0, at=time.time(), host=here, process=gone.pid)
+    )
+    now = seen(trainer, spec.digest())
+    assert now.state == "interrupted"
+    assert "Press Train" in str(now.error)
+    assert finish(trainer, spec).epoch.size == 3
+
+
+def test_a_process_that_inherited_the_number_of_a_worker_is_not_it() -> None:
+    spec = replace(SHORT, seed=10)
+    store().begin(spec)
+    long_ago = psutil.Process().create_time() - 1000
+    here = platform.node()
+    event = Preparing(attempt=1, number=0, at=long_ago, host=here, process=os.getpid())
+    store().append(spec.digest(), event)
+    assert seen(Engine(store()), spec.digest()).state == "interrupted"
+
+
+@pytest.mark.parametrize("name", ["", "..", "0123456789abcdeg", "0123456789abcdef", "\0" * 16])
+def test_an_address_with_nonsense_in_it_finds_no_run(trainer: Engine, name: str) -> None:
+    assert trainer.snapshot(name) is None
+    assert trainer.spec(name) is None
+    assert trainer.predictions(name) is None
+    trainer.stop(name)
+
+
+def test_what_cannot_be_trained_is_refused_before_anything_begins(trainer: Engine) -> None:
+    with pytest.raises(SettingError):
+        trainer.submit(replace(SHORT, epochs=0))
+
+
+def test_a_data_set_that_cannot_be_had_fails_with_what_works_and_is_tried_again(
+    trainer: Engine, tmp_path: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # An engine of its own: its worker has no data sets and a network that refuses.
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
+    other = Engine(store())
+    spec = replace(SHORT, dataset="mnist", seed=11, epochs=1)
+    digest = other.submit(spec)
+    until(lambda: seen(other, digest).ended)
+    assert seen(other, digest).state == "failed"
+    assert "datasets/mnist.npz" in str(seen(other, digest).error)
+    other.submit(spec)
+    until(lambda: seen(other, digest).state == "failed" and other._histories[digest].attempt == 2)
+    other.close()
+
+
+PARENT = """
+import json, sys, time
+import psutil
+from cvcore.engine import engine
+from cvcore.spec import RunSpec
+
+digest = engine().submit(RunSpec.from_json(sys.argv[1]))
+while not engine().snapshot(digest).batch_epoch.size:
+    time.sleep(0.05)
+children = psutil.Process().children(recursive=True)
+print(json.dumps([it.pid for it in children]), flush=True)
+time.sleep(600)
+"""
+
+
+def test_nothing_outlives_a_web_process_that_was_killed() -> None:
+    command = [sys.executable, "-c", PARENT, replace(LONG, seed=12).to_json()]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        processes = [psutil.Process(pid) for pid in json.loads(parent.stdout.readline())]
+        assert len(processes) >= 2  # the engine and its worker
+        parent.kill()
+    until(lambda: not any(it.is_running() for it in processes), seconds=10)
