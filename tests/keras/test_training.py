@@ -1,0 +1,248 @@
+"""A run trains what its specification says, tells it, and repeats itself value for value."""
+
+import contextlib
+import math
+import time
+from dataclasses import replace
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+from cvcore import inference, models, training
+from cvcore.arrays import AnyArray
+from cvcore.datasets import load
+from cvcore.history import Batch, Epoch, Event, Started
+from cvcore.networks import Convolution, Dense, Flatten, Pooling
+from cvcore.runs import Predictions
+from cvcore.spec import RunSpec
+from cvcore.training import Outcome, StopAsked
+
+SPEC = RunSpec(
+    dataset="digits",
+    network=(
+        Convolution(filters=4, padding="same", activation="relu"),
+        Pooling(),
+        Flatten(),
+        Dense(units=10, activation="softmax"),
+    ),
+    epochs=2,
+)
+SERIES = ("loss", "accuracy", "val_loss", "val_accuracy")
+
+
+class Told:
+    """Trains, and keeps what was told and which weights there were."""
+
+    def __init__(self, spec: RunSpec, *, stop_after: float = math.inf) -> None:
+        self.events: list[tuple[type[Event], dict[str, Any]]] = []
+        self.weights: dict[int, dict[str, AnyArray]] = {}
+        self.asked = 0
+        self.stop_after = stop_after
+        self.outcome: Outcome | None = None
+        with contextlib.suppress(StopAsked):
+            self.outcome = training.train(
+                spec, emit=self.emit, stopped=self.stopped, keep=self.keep
+            )
+
+    def emit(self, kind: type[Event], **values: Any) -> None:
+        self.events.append((kind, values))
+
+    def stopped(self) -> bool:
+        self.asked += 1
+        return self.asked > self.stop_after
+
+    def keep(self, epoch: int, weights: dict[str, AnyArray]) -> None:
+        assert not any(kind is Epoch and it["epoch"] == epoch for kind, it in self.events)
+        self.weights[epoch] = weights
+
+    def of(self, wanted: type[Event]) -> list[dict[str, Any]]:
+        return [values for kind, values in self.events if kind is wanted]
+
+    def series(self, name: str) -> list[float]:
+        return [values[name] for values in self.of(Epoch)]
+
+    @property
+    def predictions(self) -> Predictions:
+        assert self.outcome is not None
+        return self.outcome.predictions
+
+
+@pytest.fixture(scope="module")
+def told() -> Told:
+    return Told(SPEC)
+
+
+def by_hand(spec: RunSpec) -> Any:
+    """Train with Keras alone, a batch at a time in the run's order."""
+    data, (count, held_back, _) = load(spec.dataset), spec.sizes()
+    images = data.training_images.astype(np.float32) / 255
+    validation = images[-held_back:], data.training_labels[-held_back:]
+    model = models.build(spec)
+    models.compile(model, spec)
+    series: dict[str, list[float]] = {name: [] for name in SERIES}
+    for epoch in range(spec.epochs):
+        order = training.order(spec, epoch)
+        answer = model.fit(
+            images[:count][order],
+            data.training_labels[:count][order],
+            batch_size=spec.batch_size,
+            validation_data=validation,
+            shuffle=False,
+            verbose=0,
+        )
+        for name in SERIES:
+            series[name] += answer.history[name]
+    return series
+
+
+def test_a_run_learns_what_keras_alone_learns_in_the_same_order(told: Told) -> None:
+    expected = by_hand(SPEC)
+    for name in SERIES:
+        # Batches are gathered and validated in other groups: float32 rounding apart.
+        assert_allclose(told.series(name), expected[name], rtol=2e-5, err_msg=name)
+    assert told.series("loss")[1] < told.series("loss")[0]
+
+
+def test_the_same_specification_gives_the_same_history_value_for_value(told: Told) -> None:
+    keras.utils.set_random_seed(99)  # somebody else's
+    again = Told(SPEC)
+    for name in SERIES:
+        assert_array_equal(again.series(name), told.series(name))
+    assert_array_equal(again.predictions.probabilities, told.predictions.probabilities)
+
+
+def test_another_seed_gives_another_history(told: Told) -> None:
+    assert Told(replace(SPEC, seed=1)).series("loss") != told.series("loss")
+
+
+def test_it_tells_first_what_is_trained(told: Told) -> None:
+    assert told.events[0] == (
+        Started,
+        {
+            "epochs": 2,
+            "steps": 34,  # 1,077 pictures, 32 at a time
+            "training_pictures": 1077,
+            "validation_pictures": 360,
+            "test_pictures": 360,
+            "parameters": 40 + 650,
+        },
+    )
+
+
+def test_batches_are_told_at_most_five_times_a_second_and_within_the_epoch() -> None:
+    begun = time.monotonic()
+    batches = Told(replace(SPEC, batch_size=1, epochs=1)).of(Batch)
+    assert 1 <= len(batches) <= 5 * (time.monotonic() - begun)
+    assert [it["step"] for it in batches] == sorted({it["step"] for it in batches})
+    assert all(1 <= it["step"] <= 1077 and it["epoch"] == 1 for it in batches)
+    assert all(it["images_per_second"] > 0 for it in batches)
+    assert all(0 <= it["accuracy"] <= 1 for it in batches)
+
+
+def test_the_weights_of_an_epoch_give_that_epochs_validation_accuracy(told: Told) -> None:
+    data, held_back = load("digits"), SPEC.sizes()[1]
+    images = data.training_images[-held_back:].astype(np.float32) / 255
+    labels = data.training_labels[-held_back:]
+    assert sorted(told.weights) == [1, 2]
+    for epoch, weights in told.weights.items():
+        model = models.build(SPEC)
+        models.set_weights(model, weights)
+        right = np.asarray(model(images)).argmax(axis=1) == labels
+        assert right.mean() == pytest.approx(told.series("val_accuracy")[epoch - 1], abs=1e-6)
+
+
+def test_the_test_result_is_what_keras_evaluates(told: Told) -> None:
+    data = load("digits")
+    assert told.outcome is not None
+    expected = told.outcome.model.evaluate(
+        data.test_images / 255, data.test_labels, verbose=0, return_dict=True
+    )
+    loss, accuracy = inference.score(told.predictions)
+    assert loss == pytest.approx(expected["loss"], rel=1e-5)
+    assert accuracy == pytest.approx(expected["accuracy"], abs=1e-6)
+    assert_array_equal(told.predictions.images, data.test_images[:100])
+    assert_array_equal(told.predictions.labels, data.test_labels)
+
+
+def test_weights_from_the_store_predict_the_same_again(told: Told) -> None:
+    again = inference.predict_again(SPEC, told.weights[2])
+    assert_allclose(again.probabilities, told.predictions.probabilities, atol=1e-6)
+
+
+def test_the_score_of_three_pictures_worked_by_hand() -> None:
+    probabilities = np.array([[0.5, 0.5, 0], [0.25, 0.25, 0.5], [0, 1, 0]], np.float32)
+    loss, accuracy = inference.score(
+        Predictions(np.zeros((1, 1, 1, 1), np.uint8), np.array([0, 2, 0]), probabilities)
+    )
+    # -log of a half, a half, and of 1e-7 in place of nothing.
+    assert loss == pytest.approx((2 * math.log(2) + 7 * math.log(10)) / 3, rel=1e-6)
+    assert accuracy == pytest.approx(2 / 3)
+
+
+def test_a_stop_ends_a_run_in_the_middle_of_an_epoch() -> None:
+    told = Told(replace(SPEC, epochs=100), stop_after=6)  # 4 groups of batches an epoch
+    assert told.outcome is None
+    assert told.asked == 7
+    assert len(told.of(Epoch)) == 1
+
+
+def test_an_early_stop_ends_after_the_epoch_that_reached_it(told: Told) -> None:
+    first, second = told.series("accuracy")
+    assert first < second
+    early = Told(replace(SPEC, epochs=9, early_stop=second))
+    assert len(early.of(Epoch)) == 2
+    assert early.outcome is not None
+    assert early.outcome.early
+    last = Told(replace(SPEC, early_stop=second)).outcome
+    assert last is not None
+    assert not last.early  # it was the last epoch anyway
+
+
+def test_without_a_validation_split_there_is_no_validation() -> None:
+    told = Told(replace(SPEC, validation_split=0, epochs=1))
+    assert told.series("val_loss") == [None]
+    assert told.of(Started)[0]["training_pictures"] == 1437
+
+
+def test_every_epoch_sees_each_picture_once_in_an_order_of_its_own() -> None:
+    orders = [training.order(SPEC, epoch) for epoch in range(3)]
+    for order in orders:
+        assert_array_equal(np.sort(order), np.arange(1077))
+    assert (orders[0] != orders[1]).any()
+    assert_array_equal(orders[2], training.order(SPEC, 2))
+    assert (orders[0] != training.order(replace(SPEC, seed=1), 0)).any()
+
+
+@pytest.mark.parametrize(
+    ("scaling", "low", "high"), [("none", 0, 255), ("unit", 0, 1), ("minmax", 0, 1)]
+)
+def test_scalings_lead_to_the_range_they_name(scaling: Any, low: float, high: float) -> None:
+    data = load("digits")
+    shift, scale = inference.scaling(replace(SPEC, scaling=scaling), data)
+    scaled = np.concatenate(
+        [np.asarray(it) for it in inference.batches(data.training_images, shift, scale)]
+    )
+    assert (scaled.min(), scaled.max()) == (low, high)
+
+
+def test_standardising_looks_at_the_training_pictures_alone() -> None:
+    data = load("digits")
+    shift, scale = inference.scaling(replace(SPEC, scaling="standardise"), data)
+    scaled = (data.training_images[:1077].astype(np.float64) - shift) / scale
+    assert scaled.mean() == pytest.approx(0, abs=1e-9)
+    assert scaled.std() == pytest.approx(1)
+
+
+def test_pictures_that_are_not_scaled_learn_worse() -> None:
+    raw = Told(replace(SPEC, scaling="none", optimiser="sgd", learning_rate=0.1, epochs=1))
+    unit = Told(replace(SPEC, optimiser="sgd", learning_rate=0.1, epochs=1))
+    assert raw.series("val_accuracy")[0] < unit.series("val_accuracy")[0]
+
+
+def test_one_batch_can_hold_all_pictures() -> None:
+    told = Told(replace(SPEC, batch_size=60_000, epochs=1))
+    assert told.of(Started)[0]["steps"] == 1
+    assert len(told.of(Epoch)) == 1
