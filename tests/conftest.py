@@ -11,8 +11,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from cvcore.engine import Engine, engine
+
+# A busy machine is slow; that is no mistake of the code that is tested.
+settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("suite")
 
 ASSETS = Path(__file__).parents[2] / "shared" / "keras"
 
