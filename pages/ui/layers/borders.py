@@ -121,7 +121,7 @@ def _say_frame(say: Say, means: list[tuple[float, float]]) -> str:
     )
     of_zeros, of_ones = abs(zero - edge), abs(one - edge)
     if of_zeros > 2 * of_ones:
-        return f"{text} {say('Zeros make a frame that is not in the picture.')}"
+        return text + " " + say("Zeros make a frame that is not in the picture.")
     if of_ones > 2 * of_zeros:
-        return f"{text} {say('Ones make a frame that is not in the picture.')}"
-    return f"{text} {say('Neither value fits the whole border.')}"
+        return text + " " + say("Ones make a frame that is not in the picture.")
+    return text + " " + say("Neither value fits the whole border.")

@@ -123,7 +123,7 @@ def _say_unused(say: Say, n: int, f: int, stride: int, padding: Padding) -> str:
     lost = n * n - seen * seen
     text = say("Answers: {stops} × {stops} = {answers}.", stops=m, answers=m * m)
     if not lost:
-        return f"{text} {say('Every pixel is in at least one window.')}"
+        return text + " " + say("Every pixel is in at least one window.")
     text += " " + say(
         "In no window: {lost} of {pixels} pixels ({share} %).",
         lost=lost,
@@ -217,10 +217,11 @@ def _show_visits(say: Say, n: int, f: int, stride: int, padding: Padding, highes
             middle=half**2,
         ),
     )
+    corner, middle = say("corner"), say("middle")
     # Row by column: the same number for both, in the corner and in the middle.
     st.latex(
-        rf"\text{{{say('corner')}}}={first}\cdot{first}={first**2}\qquad"
-        rf"\text{{{say('middle')}}}={half}\cdot{half}={half**2}"
+        rf"\text{{{corner}}}={first}\cdot{first}={first**2}\qquad"
+        rf"\text{{{middle}}}={half}\cdot{half}={half**2}"
     )
 
 
