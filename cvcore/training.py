@@ -10,12 +10,13 @@ import numpy as np
 import tensorflow as tf
 
 from cvcore import models
-from cvcore.arrays import AnyArray, ByteArray, IntArray
+from cvcore.arrays import AnyArray, ByteArray, FloatArray, IntArray
+from cvcore.augmentation import DRAWS, transform
 from cvcore.datasets import Dataset, load
 from cvcore.history import Batch, Epoch, Event, Started
-from cvcore.inference import batches, predict, scaling
+from cvcore.inference import BATCH_SIZE, batches, predict, scaling
 from cvcore.runs import Predictions
-from cvcore.spec import RunSpec
+from cvcore.spec import Augmentation, RunSpec
 
 EVENT_SECONDS = 0.2
 
@@ -126,6 +127,20 @@ def order(spec: RunSpec, epoch: int) -> IntArray:
     return np.random.default_rng([spec.seed, epoch]).permutation(spec.sizes()[0])
 
 
+def draws(spec: RunSpec, epoch: int) -> FloatArray:
+    """Return the random numbers by which an epoch's pictures are augmented, in its order.
+
+    Returns
+    -------
+    ndarray of float32, shape (n, 6)
+        From 0 to 1; of shape (n, 0) for a run without augmentation.
+    """
+    numbers = DRAWS if spec.augmentation != Augmentation() else 0
+    # The third number keeps these apart from the order's own.
+    rng = np.random.default_rng([spec.seed, epoch, 1])
+    return rng.random((spec.sizes()[0], numbers), np.float32)
+
+
 def _shuffled(
     spec: RunSpec, data: Dataset, shift: float, scale: float, *, epoch: Callable[[], int]
 ) -> tf.data.Dataset:
@@ -135,20 +150,21 @@ def _shuffled(
     batch. The pictures stay bytes until then, a quarter of the memory.
     """
     count, size = spec.sizes()[0], spec.batch_size
-    full = count // size * size
     images = tf.constant(data.training_images[:count])
     labels = tf.constant(data.training_labels[:count])
 
     def indices(_: tf.Tensor) -> tf.data.Dataset:
-        permutation = tf.numpy_function(lambda: order(spec, epoch()), [], tf.int64, stateful=True)
-        permutation = tf.ensure_shape(permutation, [count])
-        whole = tf.data.Dataset.from_tensor_slices(tf.reshape(permutation[:full], [-1, size]))
-        if full == count:
-            return whole
-        return whole.concatenate(tf.data.Dataset.from_tensors(permutation[full:]))
+        chosen, numbers = tf.numpy_function(
+            lambda: (order(spec, epoch()), draws(spec, epoch())), [], (tf.int64, tf.float32)
+        )
+        chosen = tf.ensure_shape(chosen, [count])
+        numbers = tf.ensure_shape(numbers, [count, draws(spec, 0).shape[1]])
+        return _in_batches((chosen, numbers), count, size)
 
-    def pictures(chosen: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def pictures(chosen: tf.Tensor, numbers: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         picked = tf.cast(tf.gather(images, chosen), tf.float32)
+        if spec.augmentation != Augmentation():
+            picked = transform(picked, spec.augmentation, numbers)
         return (picked - shift) / scale, tf.gather(labels, chosen)
 
     dataset = tf.data.Dataset.range(1).flat_map(indices).map(pictures).prefetch(2)
@@ -160,6 +176,17 @@ def _shuffled(
     )
 
 
+def _in_batches(tensors: tuple[tf.Tensor, ...], count: int, size: int) -> tf.data.Dataset:
+    """Cut tensors into batches at once, which costs less than to collect them one by one."""
+    full = count // size * size
+    whole = tf.data.Dataset.from_tensor_slices(
+        tuple(tf.reshape(it[:full], [-1, size, *it.shape[1:]]) for it in tensors)
+    )
+    if full == count:
+        return whole
+    return whole.concatenate(tf.data.Dataset.from_tensors(tuple(it[full:] for it in tensors)))
+
+
 def _validation(spec: RunSpec, data: Dataset, shift: float, scale: float) -> tf.data.Dataset | None:
     """Return the last training pictures, as Keras' validation_split takes them."""
     count = spec.sizes()[1]
@@ -167,7 +194,7 @@ def _validation(spec: RunSpec, data: Dataset, shift: float, scale: float) -> tf.
         return None
     images: ByteArray = data.training_images[-count:]
     labels = tf.data.Dataset.from_tensor_slices(data.training_labels[-count:])
-    return tf.data.Dataset.zip(batches(images, shift, scale), labels.batch(256))
+    return tf.data.Dataset.zip(batches(images, shift, scale), labels.batch(BATCH_SIZE))
 
 
 class _EventCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no types

@@ -17,7 +17,7 @@ from cvcore.datasets import load
 from cvcore.history import Batch, Epoch, Event, Started
 from cvcore.networks import Convolution, Dense, Flatten, Pooling
 from cvcore.runs import Predictions
-from cvcore.spec import RunSpec
+from cvcore.spec import Augmentation, RunSpec
 from cvcore.training import Outcome, StopAsked
 
 SPEC = RunSpec(
@@ -214,6 +214,24 @@ def test_every_epoch_sees_each_picture_once_in_an_order_of_its_own() -> None:
     assert (orders[0] != orders[1]).any()
     assert_array_equal(orders[2], training.order(SPEC, 2))
     assert (orders[0] != training.order(replace(SPEC, seed=1), 0)).any()
+
+
+def test_augmented_pictures_repeat_value_for_value_and_differ_from_the_plain_ones(
+    told: Told,
+) -> None:
+    spec = replace(SPEC, augmentation=Augmentation(rotation=20, shift=0.1, zoom=0.1))
+    one, other = Told(spec), Told(spec)
+    assert one.series("loss") == other.series("loss")
+    assert one.series("loss")[0] > told.series("loss")[0]  # harder to learn
+
+
+def test_augmentation_draws_anew_each_epoch_and_nothing_where_there_is_none() -> None:
+    spec = replace(SPEC, augmentation=Augmentation(flip=True))
+    first, second = training.draws(spec, 0), training.draws(spec, 1)
+    assert first.shape == second.shape == (1077, 6)
+    assert (first != second).any()
+    assert_array_equal(training.draws(spec, 0), first)
+    assert training.draws(SPEC, 0).shape == (1077, 0)
 
 
 @pytest.mark.parametrize(
