@@ -115,6 +115,18 @@ def test_sentences_are_written_out_where_they_are_marked(path: Path) -> None:
     assert hidden == []
 
 
+@pytest.mark.parametrize("path", CODE, ids=lambda path: str(path.relative_to(ROOT)))
+def test_no_sentence_stands_inside_an_f_string_where_babel_cannot_see_it(path: Path) -> None:
+    hidden = [
+        f"line {sentence.lineno}: {ast.unparse(sentence)}"
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.JoinedStr)
+        for _, sentence in markings(node)
+        if isinstance(sentence, ast.Constant)
+    ]
+    assert hidden == []
+
+
 @pytest.mark.parametrize(
     ("code", "hidden"),
     [

@@ -18,7 +18,7 @@ from pages.ui import address
 from pages.ui.inputs import choose, number, switch
 from pages.ui.picture import ColourBar, Pick, short, show_picture
 from pages.ui.picture_input import ChosenPicture
-from pages.ui.views import CHANNELS, colour, histogram, numbers, show_map, show_matrix
+from pages.ui.views import CHANNELS, colour, histogram, numbers, show_map, show_matrix, show_table
 from pages.ui.words import Say
 
 
@@ -469,18 +469,18 @@ def show_facts(say: Say, picture: ChosenPicture) -> None:
 
 def _show_scalings(say: Say, image: ByteArray) -> None:
     """Say what each scaling makes of the range, with its formula."""
-    lines = [
-        f"| {say('Scaling')} | {say('Formula')} | {say('From')} | {say('To')} |",
-        "|---|---|---|---|",
-    ]
+    rows = []
     for name, scaling in images.SCALINGS.items():
         scaled = images.scale(image, name)
-        lines.append(
-            f"| {say(scaling.label)} | ${scaling.formula}$ "
-            f"| {image.min()} … {image.max()} "
-            f"| {short(float(scaled.min()))} … {short(float(scaled.max()))} |"
+        rows.append(
+            [
+                say(scaling.label),
+                f"${scaling.formula}$",
+                f"{image.min()} … {image.max()}",
+                f"{short(float(scaled.min()))} … {short(float(scaled.max()))}",
+            ]
         )
-    st.markdown("\n".join(lines))
+    show_table([say("Scaling"), say("Formula"), say("From"), say("To")], rows)
 
 
 def show_take_away(say: Say, image: ByteArray, recipe: Recipe) -> None:

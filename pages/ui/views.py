@@ -1,5 +1,6 @@
 """What several pages show in the same way: maps, small matrices, numbers."""
 
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
@@ -130,14 +131,14 @@ def histogram(
     say: Say, counts: list[tuple[str, list[int]]], *, colours: list[str], key: str
 ) -> None:
     """Draw counts per value, one line for each channel, and write them out in a table."""
-    rows = [
+    points = [
         {"value": value, "pixels": pixels, "channel": channel}
         for channel, series in counts
         for value, pixels in enumerate(series)
     ]
     names = [channel for channel, _ in counts]
     layer = {
-        "data": {"values": rows},
+        "data": {"values": points},
         "mark": {"type": "line", "interpolate": "step", "strokeWidth": 1.5},
         "encoding": {
             "x": {
@@ -165,8 +166,14 @@ def histogram(
     # Inside a layer the values stay in the chart; at the top Streamlit imports pandas for them.
     st.vega_lite_chart({"height": 190, "layer": [layer]}, key=key)
     with st.expander(say("The histogram as numbers")):
-        lines = [f"| {say('Values')} | " + " | ".join(names) + " |", "|---|" + "---|" * len(names)]
-        for start in range(0, 256, 16):
-            sums = [sum(series[start : start + 16]) for _, series in counts]
-            lines.append(f"| {start} … {start + 15} | " + " | ".join(map(str, sums)) + " |")
-        st.markdown("\n".join(lines))
+        rows = [
+            [f"{start} … {start + 15}", *(sum(series[start : start + 16]) for _, series in counts)]
+            for start in range(0, 256, 16)
+        ]
+        show_table([say("Values"), *names], rows)
+
+
+def show_table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """Write a small table; cells may hold Markdown, so never a visitor's words."""
+    lines = [head, ["---"] * len(head), *rows]
+    st.markdown("\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines))
