@@ -46,8 +46,8 @@ def serve(
     Parameters
     ----------
     folder : Path
-        Where the log goes, and, unless `environment` says otherwise, the run store
-        and what Keras keeps.
+        Where the log goes, and, unless `environment` says otherwise, runs, uploaded
+        pictures and what Keras keeps.
     script : Path, optional
         The app, or another one to compare it with; both get the app's settings.
     environment : mapping of str to str, optional
@@ -62,7 +62,8 @@ def serve(
     log = folder / f"server-{port}.log"
     command = [sys.executable, "-m", "streamlit", "run", str(script)]
     command += [f"--server.port={port}", "--server.address=127.0.0.1", "--server.headless=true"]
-    folders = {"CVCORE_RUNS": str(folder / "runs"), "KERAS_HOME": str(folder / "keras")}
+    names = {"CVCORE_RUNS": "runs", "CVCORE_PICTURES": "pictures", "KERAS_HOME": "keras"}
+    folders = {name: str(folder / place) for name, place in names.items()}
     began = time.perf_counter()
     with log.open("wb") as output:
         process = subprocess.Popen(

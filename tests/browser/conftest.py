@@ -16,7 +16,7 @@ folder and find the data sets of the shared asset folder.
 """
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -25,9 +25,7 @@ from playwright.sync_api import Browser, Page, Playwright, sync_playwright
 
 from tests.browser.helpers import PATIENCE, PHONE, WIDE, Visit, Witness, no_stack_trace, settle
 from tools import chromium
-from tools.app_server import ROOT, AppServer, serve
-
-ASSETS = ROOT.parent / "shared" / "keras"
+from tools.app_server import AppServer, serve
 
 
 @pytest.fixture(scope="package")
@@ -46,21 +44,8 @@ def browser(playwright: Playwright) -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="package")
-def environment(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, str]:
-    """A KERAS_HOME of our own, for Keras writes into it, that links to the shared files."""
-    home = tmp_path_factory.mktemp("keras")
-    for part in ("datasets", "models"):
-        (home / part).mkdir()
-        for asset in (ASSETS / part).iterdir():
-            (home / part / asset.name).symlink_to(asset)
-    return {"KERAS_HOME": str(home)}
-
-
-@pytest.fixture(scope="package")
-def server(
-    tmp_path_factory: pytest.TempPathFactory, environment: Mapping[str, str]
-) -> Iterator[AppServer]:
-    with serve(tmp_path_factory.mktemp("server"), environment=environment) as running:
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AppServer]:
+    with serve(tmp_path_factory.mktemp("server"), environment=_data()) as running:
         yield running
 
 
@@ -72,8 +57,13 @@ def opened() -> Iterator[ExitStack]:
 
 
 @pytest.fixture
-def fresh_server(tmp_path: Path, environment: Mapping[str, str], opened: ExitStack) -> AppServer:
-    return opened.enter_context(serve(tmp_path, environment=environment))
+def fresh_server(tmp_path: Path, opened: ExitStack) -> AppServer:
+    return opened.enter_context(serve(tmp_path, environment=_data()))
+
+
+def _data() -> dict[str, str]:
+    """The folder with the shared data sets that `tests.conftest` made."""
+    return {"KERAS_HOME": os.environ["KERAS_HOME"]}
 
 
 @pytest.fixture
