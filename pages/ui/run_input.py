@@ -60,15 +60,15 @@ def choose_run(say: Say, *, like: RunSpec | None = None) -> RunSpec:
     say : Say
         Speaks the reader's language.
     like : RunSpec, optional
-        A run on show: where neither the visitor nor the address has said anything yet,
-        the widgets say what made it.
+        A run on show: an address that names it and says nothing else sets the widgets to
+        what made it.
 
     Returns
     -------
     RunSpec
     """
-    for key, value in settings_of(like).items() if like else ():
-        if key not in st.query_params:
+    if like is not None and SETTINGS.keys().isdisjoint(st.query_params):
+        for key, value in settings_of(like).items():
             st.session_state.setdefault(key, value)
     with st.container(gap="small"):
         data = choose(say("Data set"), _data_labels(say), key="data", default=_word("data"))
