@@ -142,14 +142,17 @@ class Reporter:
             event = kind(attempt=self._attempt, number=self._number, at=time.time(), **values)
             self._number += 1
             self._unwritten.append(event)
-            self._tell(to_json(event))
-            if self._store.writes_at_once(event):
-                self._store.append(self._digest, *self._unwritten)
-                self._unwritten.clear()
+            try:
+                # First, so that what a page has heard of is there for whoever comes later.
+                if self._store.writes_at_once(event):
+                    self._store.append(self._digest, *self._unwritten)
+                    self._unwritten.clear()
+            finally:
+                self._tell(to_json(event))
 
     def fail(self, error: CvCoreError) -> None:
         """Tell of an error as the run's last event."""
-        # Where the store cannot be written, that is what failed: dask hears of it first.
+        # Where the store cannot be written, that is what failed, and it was told.
         with contextlib.suppress(EngineError):
             self.emit(
                 Failed, error=type(error).__name__, sentence=error.sentence, values=error.values

@@ -92,6 +92,19 @@ def test_a_run_is_queued_trained_and_kept(trainer: Engine) -> None:
     assert_allclose(kept.probabilities.sum(axis=1), 1, atol=1e-5)
 
 
+def test_the_engine_listens_to_this_machine_alone(trainer: Engine) -> None:
+    finish(trainer, SHORT)
+    assert trainer._process is not None
+    process = psutil.Process(trainer._process.pid)
+    sockets = [
+        socket.laddr.ip
+        for it in (process, *process.children(recursive=True))
+        for socket in it.net_connections()
+        if socket.status == psutil.CONN_LISTEN
+    ]
+    assert set(sockets) == {"127.0.0.1"}
+
+
 def test_a_restarted_server_opens_a_finished_run_without_an_engine(trainer: Engine) -> None:
     end = finish(trainer, SHORT)
     restarted = Engine(store())
@@ -217,6 +230,30 @@ def test_a_dead_engine_is_said_and_started_again_at_the_next_press(trainer: Engi
     assert "engine that trains has ended" in str(seen(trainer, digest).error)
     until(lambda: not worker.is_running(), seconds=10)
     assert finish(trainer, replace(SHORT, seed=6)).test_accuracy is not None
+
+
+def test_a_worker_that_has_grown_makes_way_for_a_fresh_one(
+    trainer: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    finish(trainer, replace(SHORT, seed=13))
+    grown = worker_of(trainer, replace(SHORT, seed=13).digest())
+    monkeypatch.setattr(client, "RECYCLE_BYTES", 0)
+    finish(trainer, replace(SHORT, seed=14))
+    assert not grown.is_running()
+
+
+def test_an_engine_that_cannot_start_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client, "_ROOT", ROOT / "tests" / "keras")  # where there is no engine
+    monkeypatch.setenv("PYTHONPATH", "")
+    other = Engine(store())
+    digest = other.submit(replace(SHORT, seed=15))
+    until(lambda: seen(other, digest).ended)
+    assert seen(other, digest).state == "failed"
+    assert "could not be started" in str(seen(other, digest).error)
+    answer = other.ask(jobs.test_predictions, digest, 1)
+    until(lambda: answer.state == "failed")
+    assert "could not be started" in str(answer.error)
+    other.close()
 
 
 def test_two_servers_on_one_cluster_share_a_run(

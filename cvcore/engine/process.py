@@ -27,7 +27,8 @@ ENVIRONMENT = {
 }
 """For this process and the worker, which reads it before it reads any settings."""
 
-FAREWELL_SECONDS = 3.0
+FAREWELL_SECONDS = 5.0
+LOOPBACK = "127.0.0.1"
 
 RESOURCES = {"training": 1, "question": 1}
 """What one worker does at a time: one training, and one question beside it."""
@@ -56,22 +57,26 @@ async def _serve(said: TextIO, folder: str) -> None:
         sys.stdin.buffer.read()  # returns when the web process has closed its end, or is no more
         loop.call_soon_threadsafe(ended.set)
         time.sleep(FAREWELL_SECONDS)
-        os._exit(0)  # the worker, in the middle of something, ends with this process
+        os._exit(1)  # the worker, if it still hangs in something, ends with this process
 
     # Loopback alone, on a port that the system chooses.
     async with (
-        Scheduler(host="127.0.0.1", port=0, dashboard=False) as scheduler,
+        Scheduler(
+            host=LOOPBACK, port=0, dashboard=False, dashboard_address=f"{LOOPBACK}:0"
+        ) as scheduler,
         Nanny(
             scheduler.address,
-            host="127.0.0.1",
+            host=LOOPBACK,
             nthreads=sum(RESOURCES.values()),
             resources=RESOURCES,
             memory_limit=0,
             local_directory=folder,
             dashboard=False,
-        ),
+            dashboard_address=f"{LOOPBACK}:0",
+        ) as nanny,
     ):
         said.write(scheduler.address + "\n")
         said.close()
         threading.Thread(target=watch, daemon=True).start()
         await ended.wait()
+        await nanny.kill(timeout=0.5)  # a training has nobody left to hear of it
