@@ -106,7 +106,10 @@ def curves(
         {"field": "value", "type": "quantitative", "title": words.quantity, "format": ".4f"},
     ]
 
-    def points(name: str, shape: str, size: int) -> dict[str, Any]:
+    # The area of a mark in square pixels: many epochs leave little room for each.
+    room = min(70, max(2_000 / epochs, 10))
+
+    def points(name: str, shape: str, size: float) -> dict[str, Any]:
         mark = {"type": "point", "filled": True, "opacity": 1, "shape": shape, "size": size}
         return {
             "data": {"name": "epochs"},
@@ -134,8 +137,8 @@ def curves(
                 "mark": {"type": "line", "strokeWidth": 2},
                 "encoding": {"x": x, "y": y, "color": colour, "strokeDash": dash},
             },
-            points(words.training, "circle", 25),
-            points(words.validation, "diamond", 70),
+            points(words.training, "circle", room / 3),
+            points(words.validation, "diamond", room),
             {
                 # Known at the end alone, so a height to compare with rather than a curve.
                 "data": {"name": "test"},

@@ -78,6 +78,7 @@ def choose_run(say: Say, *, like: RunSpec | None = None) -> RunSpec:
             key="network",
             default=_word("network"),
         )
+    with st.container(gap="small", key="more_controls"):
         left, right = st.columns(2)
         with left:
             epochs = _number(
@@ -86,16 +87,6 @@ def choose_run(say: Say, *, like: RunSpec | None = None) -> RunSpec:
                 limit="epochs",
                 help=say("How often the network sees every training picture."),
             )
-        with right:
-            batch = _number(
-                say("Batch size"),
-                key="batch",
-                limit="batch_size",
-                help=say("Pictures in a step. After each step the weights change once."),
-            )
-    with st.container(gap="small", key="more_controls"):
-        left, right = st.columns(2)
-        with left:
             rate = _decimal(
                 say("Learning rate"),
                 key="rate",
@@ -113,6 +104,12 @@ def choose_run(say: Say, *, like: RunSpec | None = None) -> RunSpec:
                 ),
             )
         with right:
+            batch = _number(
+                say("Batch size"),
+                key="batch",
+                limit="batch_size",
+                help=say("Pictures in a step. After each step the weights change once."),
+            )
             split = _decimal(
                 say("Validation split"),
                 key="split",

@@ -53,7 +53,6 @@ def recall_run(say: Say) -> str:
             ),
             icon=":material/link_off:",
         )
-    remember_run(digest if known else "")
     return digest if known else ""
 
 
