@@ -20,7 +20,7 @@ export default function ({ parentElement, data: [data] }) {
     tile.className = marked ? "marked" : "";
     if (image.src !== source) image.src = source;
     image.alt = alt;
-    first.textContent = head;
+    first.textContent = head.replace(/ (?=%)/g, "\u00a0"); // no line begins with a per cent sign
     second.textContent = note;
   });
 }
