@@ -11,6 +11,7 @@ from numpy.testing import assert_allclose
 from PIL import Image
 from playwright.sync_api import Locator, Page, expect
 
+from cvcore.arrays import ByteArray
 from cvcore.images import MAX_BYTES
 from tests.browser.helpers import Visit, settle
 from tools.app_server import ROOT
@@ -29,7 +30,7 @@ def upload(page: Page, name: str, data: bytes) -> None:
     )
 
 
-def png(image: np.ndarray) -> bytes:  # type: ignore[type-arg]
+def png(image: ByteArray) -> bytes:
     file = io.BytesIO()
     Image.fromarray(image).save(file, "PNG")
     return file.getvalue()

@@ -23,9 +23,11 @@ def explaining_app() -> None:
     from pages.ui.setup import friendly
     from pages.ui.words import Say
 
-    st.write("before")
-    with friendly(Say("en")):
+    def compute() -> None:
         raise SettingError("'{name}' is too large.", name="<b>**box**</b>")
+
+    with friendly(Say("en")):
+        compute()
     st.write("after")
 
 
