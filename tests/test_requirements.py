@@ -20,7 +20,7 @@ DEVELOPMENT = [path for folder in FOLDERS for path in (ROOT / folder).rglob("*.p
 # mypy reads.
 UNSEEN = {"tensorflow", "scikit-image"}
 COMMANDS = {"mypy", "ruff"}
-STUBS = {"pandas-stubs", "types-psutil"}
+STUBS = {"types-psutil"}
 
 
 def normal(name: str) -> str:
