@@ -113,8 +113,9 @@ def _language() -> str:
 
 def explain(say: Say, error: CvCoreError) -> str:
     """Say an error's sentence in the reader's language, as text that Markdown leaves alone."""
+    # A value can be a phrase of the catalogue too: "The learning rate" must be from 0 to 10.
     values = {
-        blank: plain(value) if isinstance(value, str) else value
+        blank: plain(say(value)) if isinstance(value, str) else value
         for blank, value in error.values.items()
     }
     return say(error.sentence, **values)
