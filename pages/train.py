@@ -35,6 +35,6 @@ with experiment, st.container(key="experiment"), friendly(say):
     # An experiment that was trained before opens at once.
     if st.session_state.pop("follow", False) or not run:
         run = train_views.opening_run(spec) or run
-    run = train_views.ask_to_train(say, spec, run)
+    run, snapshot = train_views.ask_to_train(say, spec, run)
     train_views.remember_run(run)
-    train_views.show_run(say, run, spec)
+    train_views.show_run(say, run, snapshot, spec)

@@ -79,7 +79,7 @@ def opening_run(spec: RunSpec) -> str:
     return digest if past is not None else ""
 
 
-def ask_to_train(say: Say, spec: RunSpec, run: str) -> str:
+def ask_to_train(say: Say, spec: RunSpec, run: str) -> tuple[str, Snapshot | None]:
     """Offer Train and Stop, and say in numbers what will happen.
 
     Parameters
@@ -92,8 +92,11 @@ def ask_to_train(say: Say, spec: RunSpec, run: str) -> str:
 
     Returns
     -------
-    str
+    run : str
         The run to show now.
+    snapshot : Snapshot or None
+        What is known of it; the rest of the page is drawn from the same, so that Stop is
+        there exactly while there is something to stop.
     """
     shown = engine().snapshot(run)
     with st.container(horizontal=True, vertical_alignment="center", key="press"):
@@ -112,7 +115,7 @@ def ask_to_train(say: Say, spec: RunSpec, run: str) -> str:
         _show_layers(say, spec)
         with st.container(width="stretch"):
             _show_plan(say, spec)
-    return run
+    return run, shown
 
 
 def _show_plan(say: Say, spec: RunSpec) -> None:
@@ -155,25 +158,24 @@ def _show_layers(say: Say, spec: RunSpec) -> None:
         )
 
 
-def show_run(say: Say, run: str, spec: RunSpec) -> None:
+def show_run(say: Say, run: str, snapshot: Snapshot | None, spec: RunSpec) -> None:
     """Show a run, live while it learns, and what came of it once it has ended.
 
     Parameters
     ----------
     say : Say
     run : str
-        A run that there is, or nothing: then the charts wait empty.
+    snapshot : Snapshot or None
+        What is known of the run; None for no run: then the charts wait empty.
     spec : RunSpec
         What the controls say, which may be another run's.
     """
-    shown = engine().spec(run)
-    snapshot = engine().snapshot(run)
-    if shown is None or snapshot is None:
+    if snapshot is None:
         with st.container(gap="xsmall"):
             _show_state(say, None)
             _show_curves(say, None, spec)
         return
-    live = not snapshot.ended
+    shown, live = snapshot.spec, not snapshot.ended
 
     def draw() -> None:
         now = engine().snapshot(run)

@@ -15,7 +15,7 @@ from streamlit.testing.v1 import AppTest
 from cvcore import datasets
 from cvcore.engine import Engine, client
 from cvcore.errors import N_
-from cvcore.history import Event, Failed
+from cvcore.history import Event, Failed, History, Snapshot
 from cvcore.networks import NETWORKS
 from cvcore.runs import RunStore
 from cvcore.spec import RunSpec
@@ -81,7 +81,7 @@ def keep_finished(spec: RunSpec, **told: Any) -> str:
     return kept_runs.keep_finished(client.engine()._store, spec, **told)
 
 
-def until(page: AppTest, true: Callable[[AppTest], bool], *, seconds: float = 60.0) -> None:
+def until(page: AppTest, true: Callable[[AppTest], bool], *, seconds: float = 120.0) -> None:
     """Run the page again and again, as its ticking would."""
     deadline = time.monotonic() + seconds
     while not true(page.run()):
@@ -345,6 +345,34 @@ def test_a_run_is_stopped_and_begun_anew_and_a_data_set_that_is_not_there_is_exp
     page.button(key="press_train").click().run()
     assert spoken(page, "run_state").startswith(("Queued", "TensorFlow", "Running"))
     page.button(key="press_stop").click().run()
+
+
+@pytest.mark.parametrize("looks", [1, 2, 3])
+def test_a_run_that_ends_while_the_page_is_drawn_is_ended_everywhere_or_nowhere(
+    looks: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = client.engine()
+    digest = keep_finished(CNN)
+    *before, end = own._store.events(digest)
+    history = History(CNN)
+    for event in before:
+        history.add(event)
+    own._histories[digest] = history
+    look, seen = own.snapshot, []
+
+    def snapshot(asked: str) -> Snapshot | None:
+        seen.append(asked)
+        known = look(asked)
+        if len(seen) == looks:
+            history.add(end)
+        return known
+
+    monkeypatch.setattr(own, "snapshot", snapshot)
+    page = open_page("train", run=digest)
+    assert history.state == "finished"
+    ended = spoken(page, "run_state").startswith("Finished")
+    assert page.button(key="press_stop").disabled is ended
+    assert bool(tiles(page)) is ended
 
 
 def test_korean_names_stand_beneath_the_pictures() -> None:
