@@ -18,7 +18,7 @@ from pages.ui import address
 from pages.ui.inputs import choose, number, switch
 from pages.ui.picture import ColourBar, Pick, short, show_picture
 from pages.ui.picture_input import ChosenPicture
-from pages.ui.views import CHANNELS, colour, histogram, numbers, show_map, show_matrix, show_table
+from pages.ui.views import CHANNELS, colour, histogram, numbers, show_map, show_matrix
 from pages.ui.words import Say
 
 
@@ -480,7 +480,9 @@ def _show_scalings(say: Say, image: ByteArray) -> None:
                 f"{short(float(scaled.min()))} … {short(float(scaled.max()))}",
             ]
         )
-    show_table([say("Scaling"), say("Formula"), say("From"), say("To")], rows)
+    head = [say("Scaling"), say("Formula"), say("From"), say("To")]
+    # Markdown, for the formulas.
+    st.markdown("\n".join("|".join(["", *line, ""]) for line in [head, ["---"] * 4, *rows]))
 
 
 def show_take_away(say: Say, image: ByteArray, recipe: Recipe) -> None:

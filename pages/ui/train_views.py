@@ -19,11 +19,11 @@ from cvcore.spec import RunSpec
 from pages.ui import address
 from pages.ui.gallery import Tile, show_gallery
 from pages.ui.inputs import choose
-from pages.ui.layers.depth import describe
-from pages.ui.layers.parts import table
 from pages.ui.run_input import NETWORK_NAMES, SETTINGS, settings_of
 from pages.ui.setup import explain, friendly
 from pages.ui.spoken import show_spoken
+from pages.ui.tables import table
+from pages.ui.views import describe_layer
 from pages.ui.words import Say, plain
 
 SHOWN_TILES = 20
@@ -145,7 +145,11 @@ def _show_plan(say: Say, spec: RunSpec) -> None:
 def _show_layers(say: Say, spec: RunSpec) -> None:
     rows = layer_table(spec.network, DATASETS[spec.dataset].shape)
     lines = [
-        (describe(say, row.layer), " × ".join(map(str, row.output_shape)), f"{row.parameters:,}")
+        (
+            describe_layer(say, row.layer),
+            " × ".join(map(str, row.output_shape)),
+            f"{row.parameters:,}",
+        )
         for row in rows
     ]
     lines.append((say("Total"), "", f"{sum(row.parameters for row in rows):,}"))

@@ -1,6 +1,5 @@
 """What several pages show in the same way: maps, small matrices, numbers."""
 
-from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
@@ -8,7 +7,9 @@ import streamlit as st
 
 from cvcore import display
 from cvcore.arrays import ByteArray, FloatArray
+from cvcore.networks import Convolution, Dense, Layer, Pooling
 from pages.ui.picture import ColourBar, Pick, short, show_picture
+from pages.ui.tables import table
 from pages.ui.words import Say
 
 CHANNELS: tuple[Literal["red", "green", "blue"], ...] = ("red", "green", "blue")
@@ -170,10 +171,31 @@ def histogram(
             [f"{start} … {start + 15}", *(sum(series[start : start + 16]) for _, series in counts)]
             for start in range(0, 256, 16)
         ]
-        show_table([say("Values"), *names], rows)
+        table(say("The histogram as numbers"), [say("Values"), *names], rows)
 
 
-def show_table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """Write a small table; cells may hold Markdown, so never a visitor's words."""
-    lines = [head, ["---"] * len(head), *rows]
-    st.markdown("\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines))
+def describe_layer(say: Say, layer: Layer) -> str:
+    """Say a layer in a few words."""
+    match layer:
+        case Convolution(filters=filters, size=size, stride=stride, padding=padding):
+            if stride > 1:
+                return say(
+                    "Convolution {size} × {size}, {filters} filters, stride {stride}, {padding}",
+                    size=size,
+                    filters=filters,
+                    stride=stride,
+                    padding=padding,
+                )
+            return say(
+                "Convolution {size} × {size}, {filters} filters, {padding}",
+                size=size,
+                filters=filters,
+                padding=padding,
+            )
+        case Pooling(size=size, how="max"):
+            return say("Max pooling {size} × {size}", size=size)
+        case Pooling(size=size):
+            return say("Average pooling {size} × {size}", size=size)
+        case Dense(units=units, activation=activation):
+            return say("Dense, {units} units, {activation}", units=units, activation=activation)
+    return say("Flatten")

@@ -14,8 +14,10 @@ from cvcore.errors import SettingError
 from cvcore.experiments import fields, paths
 from cvcore.networks import NETWORKS, Convolution, Dense, Layer, Network, Pooling
 from pages.ui.inputs import choose, number, switch
-from pages.ui.layers.parts import ask_square, chart, count, more, notice, percent, table
+from pages.ui.layers.parts import ask_square, chart, count, more, notice, percent
 from pages.ui.picture import ColourBar, show_picture
+from pages.ui.tables import table
+from pages.ui.views import describe_layer
 from pages.ui.words import Say
 
 _STACK = "stack"
@@ -103,7 +105,7 @@ def show_receptive_field(say: Say, controls: DeltaGenerator) -> None:
             say("Receptive field by layer"),
             [say("Layer"), say("Kind"), say("Receptive field r"), say("Step j")],
             [
-                [index, describe(say, it.layer), f"{it.size} × {it.size}", it.jump]
+                [index, describe_layer(say, it.layer), f"{it.size} × {it.size}", it.jump]
                 for index, it in enumerate(reaches, start=1)
             ],
             text=(1,),
@@ -195,33 +197,6 @@ def _chart_reaches(say: Say, sizes: Sequence[int], depth: int) -> None:
             last=sizes[-1],
         ),
     )
-
-
-def describe(say: Say, layer: Layer) -> str:
-    """Say a layer in a few words."""
-    match layer:
-        case Convolution(filters=filters, size=size, stride=stride, padding=padding):
-            if stride > 1:
-                return say(
-                    "Convolution {size} × {size}, {filters} filters, stride {stride}, {padding}",
-                    size=size,
-                    filters=filters,
-                    stride=stride,
-                    padding=padding,
-                )
-            return say(
-                "Convolution {size} × {size}, {filters} filters, {padding}",
-                size=size,
-                filters=filters,
-                padding=padding,
-            )
-        case Pooling(size=size, how="max"):
-            return say("Max pooling {size} × {size}", size=size)
-        case Pooling(size=size):
-            return say("Average pooling {size} × {size}", size=size)
-        case Dense(units=units, activation=activation):
-            return say("Dense, {units} units, {activation}", units=units, activation=activation)
-    return say("Flatten")
 
 
 def show_networks(say: Say, controls: DeltaGenerator) -> None:
@@ -317,7 +292,7 @@ def _say_shares(say: Say, rows: Sequence[LayerRow], parameters: int, work: int) 
     text = say(
         "Layer {layer} ({name}) holds {largest} of {all} parameters: {share} %.",
         layer=rows.index(largest) + 1,
-        name=describe(say, largest.layer),
+        name=describe_layer(say, largest.layer),
         largest=count(largest.parameters),
         all=count(parameters),
         share=percent(largest.parameters / parameters),
@@ -381,7 +356,7 @@ def _table_layers(say: Say, rows: Sequence[LayerRow], reaches: Sequence[int]) ->
     lines: list[list[object]] = [
         [
             index,
-            describe(say, row.layer),
+            describe_layer(say, row.layer),
             " × ".join(map(str, row.output_shape)),
             count(row.parameters),
             count(row.connections),

@@ -24,9 +24,9 @@ from pages.ui.layers.parts import (
     more,
     notice,
     percent,
-    table,
 )
 from pages.ui.picture import ColourBar, Pick, short, show_picture
+from pages.ui.tables import table
 from pages.ui.views import READABLE
 from pages.ui.words import Say
 

@@ -18,9 +18,9 @@ from pages.ui.layers.parts import (
     draw_cells,
     more,
     notice,
-    table,
 )
 from pages.ui.picture import Pick, short, show_picture
+from pages.ui.tables import table
 from pages.ui.words import Say
 
 # Larger matrices have cells that no screen shows.
