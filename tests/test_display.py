@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from matplotlib import colormaps
 from numpy.testing import assert_allclose, assert_array_equal
 from PIL import Image
 
@@ -91,7 +92,6 @@ def test_viridis_goes_from_purple_to_yellow() -> None:
 
 
 def test_viridis_is_matplotlibs() -> None:
-    colormaps = pytest.importorskip("matplotlib").colormaps
     expected = colormaps["viridis"](np.arange(256))[:, :3] * 255
     assert_allclose(colour_table("viridis").astype(float), expected, atol=0.51)
 
