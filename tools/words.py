@@ -21,23 +21,34 @@ EXTRACT += ["--add-location=file", "--sort-by-file"]
 EXTRACT += ["--project=cvcore laboratory", "--version=1"]
 EXTRACT += ["--copyright-holder=The cvcore laboratory contributors"]
 
+# Not Babel's own command: it takes the per cent sign of "{share} % of" for a placeholder.
+COMPILE = """
+import sys
+from babel.messages import mofile, pofile
+for name in sys.argv[1:]:
+    with open(name, "rb") as source, open(name[:-2] + "mo", "wb") as target:
+        mofile.write_mo(target, pofile.read_po(source))
+"""
+
 
 def main() -> int:
     """Update and compile every catalogue; return Babel's exit status."""
-    pybabel = [environment.provide("requirements-dev.txt"), "-m", "babel.messages.frontend"]
+    python = environment.provide("requirements-dev.txt")
+    pybabel = [python, "-m", "babel.messages.frontend"]
     with tempfile.TemporaryDirectory() as folder:
         template = str(Path(folder, "messages.pot"))
-        commands = [["extract", *EXTRACT, "--output-file", template, "cvcore", "pages"]]
+        commands = [[*pybabel, "extract", *EXTRACT, "--output-file", template, "cvcore", "pages"]]
         for language in LANGUAGES:
             files = ["--input-file", template, "--output-dir", LOCALE, "--locale", language]
             if Path(environment.ROOT, LOCALE, language, "LC_MESSAGES", "messages.po").exists():
                 keep = ["--ignore-obsolete", "--ignore-pot-creation-date"]
-                commands.append(["update", *files, *keep])
+                commands.append([*pybabel, "update", *files, *keep])
             else:
-                commands.append(["init", *files])
-        commands.append(["compile", "--directory", LOCALE, "--statistics"])
+                commands.append([*pybabel, "init", *files])
+        catalogues = [f"{LOCALE}/{language}/LC_MESSAGES/messages.po" for language in LANGUAGES]
+        commands.append([python, "-c", COMPILE, *catalogues])
         for command in commands:
-            if subprocess.call([*pybabel, *command], cwd=environment.ROOT) != 0:
+            if subprocess.call(command, cwd=environment.ROOT) != 0:
                 return 1
     return 0
 

@@ -69,12 +69,13 @@ def opening_run(spec: RunSpec) -> str:
     """Return the run to show where none is named: that of the settings, if there is one.
 
     On the page's own settings nobody meets an empty chart: the first visitor
-    of all starts that run, and it is kept for all who follow.
+    of all starts that run, and it is kept for all who follow. If the engine
+    failed it, the next visitor starts it again.
     """
     digest = spec.digest()
     past = engine().snapshot(digest)
     at_first = all(settings_of(spec).get(key) == value for key, value in SETTINGS.items())
-    if at_first and (past is None or past.state == "interrupted"):
+    if at_first and (past is None or past.state in ("interrupted", "failed")):
         return engine().submit(spec)
     return digest if past is not None else ""
 
@@ -453,15 +454,18 @@ def _show_result(say: Say, run: str, spec: RunSpec, snapshot: Snapshot) -> None:
     st.info(
         f"{told} {_notice(say, spec, snapshot, right / len(said))}", icon=":material/visibility:"
     )
+    count = len(predictions.images)
     which = choose(
         say("Test pictures"),
-        {"first": say("The first test pictures"), "wrong": say("Those it gets wrong")},
+        {
+            "first": say("The first test pictures"),
+            "wrong": say("Wrong among the first {count}", count=count),
+        },
         key="tiles",
         default="first",
         style="segments",
         hide_label=True,
     )
-    count = len(predictions.images)
     places = np.arange(count)
     if which == "wrong":
         places = places[said[:count] != predictions.labels[:count]]

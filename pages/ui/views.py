@@ -152,7 +152,7 @@ def histogram(
             "y": {
                 "field": "pixels",
                 "type": "quantitative",
-                "title": say("Pixels (square-root scale)"),
+                "title": say("Pixels (√ scale)"),
                 "scale": {"type": "sqrt"},
             },
             "color": {
@@ -165,7 +165,7 @@ def histogram(
         },
     }
     # Inside a layer the values stay in the chart; at the top Streamlit imports pandas for them.
-    st.vega_lite_chart({"height": 190, "layer": [layer]}, key=key)
+    st.vega_lite_chart({"height": 240, "layer": [layer]}, key=key)
     with st.expander(say("The histogram as numbers")):
         rows = [
             [f"{start} … {start + 15}", *(sum(series[start : start + 16]) for _, series in counts)]
