@@ -141,7 +141,7 @@ def test_a_file_over_the_limit_is_refused_and_the_page_stays(visit: Visit) -> No
 def test_one_pixel_is_a_picture_too_small_for_the_kernel_until_it_is_padded(visit: Visit) -> None:
     page = visit("filters")
     upload(page, "one.png", png(np.full((1, 1), 200, np.uint8)))
-    expect(page.get_by_test_id("stAlert").filter(has_text="1")).to_be_visible()
+    expect(page.get_by_text("The kernel is 3 pixels long")).to_be_visible()
     page.keyboard.press("Escape")
     page.get_by_role("radio", name="Same").click()
     expect(page.get_by_text("1 × 1 × 1").last).to_be_visible()
