@@ -1,9 +1,10 @@
 """Time until the first page can be used, and what it costs the web process.
 
-Each round starts a server of ours and one of an empty app, both with our settings, waits until
-they answer, and opens each in a browser that has seen neither. Ours can be used when the
-feature map is drawn, the empty app when its word is. At the end one more visitor walks through
-all pages of a fresh server, and its web process is asked for its memory.
+Each round starts a server of ours, one of an empty app, and one of the ten-line filter page of
+`benchmarks.slider`, all with our settings, waits until they answer, and opens each in a browser
+that has seen none. A page can be used when its picture is drawn, the empty app when its word is.
+At the end one more visitor walks through all our pages on a fresh server, and the web process
+is asked for its memory.
 """
 
 import statistics
@@ -17,6 +18,7 @@ import psutil
 from playwright.sync_api import Page, Playwright, expect, sync_playwright
 
 from benchmarks.measure import ratio, report
+from benchmarks.slider import PLAIN
 from pages.ui.registry import PAGES
 from tools import chromium
 from tools.app_server import APP, AppServer, serve
@@ -38,6 +40,7 @@ const look = () => {
 requestAnimationFrame(look);
 """
 HELLO_SEEN = "document.querySelector('[data-testid=stMarkdown]')?.textContent === 'hello'"
+PLAIN_SEEN = "document.querySelector('[data-testid=stImage] img')?.naturalWidth"
 PICTURE_SEEN = """
 [...document.querySelectorAll(".st-key-stage_1 *")].some((element) => {
     const picture = element.shadowRoot?.querySelector("img");
@@ -70,22 +73,27 @@ def has_tensorflow(server: AppServer) -> bool:
 
 
 def compare(playwright: Playwright, folder: Path) -> float:
-    """Open both in every round; return how many times the empty app's time ours takes."""
-    hello = folder / "hello.py"
+    """Open all in every round; return how many times the empty app's time ours takes."""
+    hello, plain = folder / "hello.py", folder / "plain.py"
     hello.write_text(HELLO, encoding="utf-8")
-    apps = {"ours": (APP, PICTURE_SEEN), "empty": (hello, HELLO_SEEN)}
+    plain.write_text(PLAIN, encoding="utf-8")
+    apps = {
+        "ours": (APP, PICTURE_SEEN),
+        "empty": (hello, HELLO_SEEN),
+        "plain": (plain, PLAIN_SEEN),
+    }
     starts: dict[str, list[float]] = {name: [] for name in apps}
     seconds: dict[str, list[float]] = {name: [] for name in apps}
-    print(f"{'round':>8} {'ours s':>8} {'empty s':>8}")
+    print(f"{'round':>10}", *(f"{name:>6} s" for name in apps))
     for number in range(1, ROUNDS + 1):
         for name, (script, sign) in apps.items():
             with opened(playwright, folder, script, sign) as (server, _, usable):
                 starts[name].append(server.seconds)
                 seconds[name].append(usable)
-        print(f"{number:>8} {seconds['ours'][-1]:8.2f} {seconds['empty'][-1]:8.2f}", flush=True)
-    for label, times in ((f"{'median':>8}", seconds), ("(server)", starts)):
-        ours, empty = (statistics.median(times[name]) for name in apps)
-        print(f"{label} {ours:8.2f} {empty:8.2f}")
+        print(f"{number:>10}", *(f"{seconds[name][-1]:8.2f}" for name in apps), flush=True)
+    for label, times in (("median", seconds), ("its server", starts)):
+        print(f"{label:>10}", *(f"{statistics.median(times[name]):8.2f}" for name in apps))
+    print(f"The plain page: {ratio(seconds['plain'], seconds['empty']):.2f} × the empty app")
     return ratio(seconds["ours"], seconds["empty"])
 
 
