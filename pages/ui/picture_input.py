@@ -30,6 +30,12 @@ def _brought(token: str) -> tuple[ByteArray, images.Description]:
     return images.fit(image, max_side=WORKING_SIDE), images.describe(image)
 
 
+@lru_cache(maxsize=len(samples.SAMPLES))
+def _ready(name: str) -> tuple[ByteArray, images.Description]:
+    image = samples.load(name)
+    return image, images.describe(image)
+
+
 def choose_picture(say: Say) -> ChosenPicture:
     """Ask for a picture; its name or token stands in the address as ``picture``.
 
@@ -58,8 +64,7 @@ def choose_picture(say: Say) -> ChosenPicture:
         except CvCoreError as error:
             st.warning(explain(say, error), icon=":material/broken_image:")
             chosen = default
-    image = samples.load(chosen)
-    return ChosenPicture(labels[chosen], image, images.describe(image))
+    return ChosenPicture(labels[chosen], *_ready(chosen))
 
 
 def _read_name(text: str) -> str:
