@@ -169,22 +169,22 @@ def show_pixel(say: Say, image: ByteArray, recipe: Recipe) -> None:
                 on_change=lambda r, c: address.apply({"row": r, "column": c}),
             ),
         )
-    for place, values, name in zip(
-        st.columns(3),
-        (work.patch, work.kernel, work.products),
-        (say("Patch"), say("× Kernel"), say("= Products")),
-        strict=True,
-    ):
+    matrices = {
+        "patch": (say("Patch"), work.patch),
+        "kernel": (say("× Kernel"), work.kernel),
+        "products": (say("= Products"), work.products),
+    }
+    for place, (key, (name, values)) in zip(st.columns(3), matrices.items(), strict=True):
         with place:
-            show_matrix(say, values, name=name, key=f"pixel_{name}")
+            show_matrix(say, values, name=name, key=f"pixel_{key}")
     # Inline, so that a narrow screen breaks the line between the products.
-    st.markdown(f"${_sum_formula(work.patch, work.kernel, float(work.total))}$")
+    st.markdown(f"${_sum_formula(work.patch, work.kernel, work.total)}$")
     st.caption(
         say(
             "The answer in row {row}, column {column} is {total}: the sum of {count} products.",
             row=row,
             column=column,
-            total=short(float(work.total)),
+            total=short(work.total),
             count=work.products.size,
         )
     )

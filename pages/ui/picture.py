@@ -5,7 +5,7 @@ and cannot tell where it was clicked.
 """
 
 import base64
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -155,11 +155,3 @@ def show_picture(
         pick.on_change(min(max(row, 0), rows - 1), min(max(column, 0), columns - 1))
 
     _mount(key=pick.key, data=[payload], on_pixel_change=choose)
-
-
-def show_matrix(values: Sequence[Sequence[float]], *, label: str) -> None:
-    """Write a small matrix as a table, for screen readers and for copying."""
-    rows = "".join(
-        "<tr>" + "".join(f"<td>{short(value)}</td>" for value in line) + "</tr>" for line in values
-    )
-    st.html(f"<table aria-label='{label}'>{rows}</table>")
