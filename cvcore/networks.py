@@ -7,7 +7,7 @@ parameters, `cvcore.models` builds them in Keras.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import ClassVar, Literal, TypeAlias
+from typing import ClassVar, Literal, TypeAlias, get_args
 
 from cvcore.errors import N_
 
@@ -53,11 +53,55 @@ class Dense:
     activation: Activation = "linear"
 
 
-Layer: TypeAlias = Convolution | Pooling | Flatten | Dense
+@dataclass(frozen=True, kw_only=True)
+class GlobalAveragePooling:
+    """The mean of each feature map (GlobalAveragePooling2D)."""
+
+    kind: ClassVar[str] = "global_average_pooling"
+
+
+@dataclass(frozen=True, kw_only=True)
+class BatchNormalisation:
+    """Each channel brought to mean 0 and variance 1 over a batch, then scaled and shifted.
+
+    `momentum` is how much of its running mean and variance it keeps at each
+    batch; in a training of few batches Keras' 0.99 lets them lag behind.
+    """
+
+    kind: ClassVar[str] = "batch_normalisation"
+    momentum: float = 0.99
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dropout:
+    """A share of the values set to 0 at random, while training alone."""
+
+    kind: ClassVar[str] = "dropout"
+    rate: float = 0.5
+
+
+@dataclass(frozen=True, kw_only=True)
+class ActivationLayer:
+    """An activation of its own, for where something stands between it and the sum before."""
+
+    kind: ClassVar[str] = "activation"
+    activation: Activation = "relu"
+
+
+Layer: TypeAlias = (
+    Convolution
+    | Pooling
+    | GlobalAveragePooling
+    | BatchNormalisation
+    | ActivationLayer
+    | Dropout
+    | Flatten
+    | Dense
+)
 Network: TypeAlias = tuple[Layer, ...]
 
 LAYERS: Mapping[str, type[Layer]] = MappingProxyType(
-    {layer.kind: layer for layer in (Convolution, Pooling, Flatten, Dense)}
+    {layer.kind: layer for layer in get_args(Layer)}
 )
 
 

@@ -33,6 +33,16 @@ OPTIMISERS: Mapping[str, str] = MappingProxyType(
 )
 """How the weights follow the gradient, as the page calls it."""
 
+LABEL_FORMS: Mapping[str, str] = MappingProxyType(
+    {"integer": N_("Integers"), "one_hot": N_("One-hot rows")}
+)
+"""How the classes are written for the loss, as the page calls it."""
+
+SCHEDULES: Mapping[str, str] = MappingProxyType(
+    {"constant": N_("Always the same"), "one_cycle": N_("Rises, then falls")}
+)
+"""How the learning rate moves during a training, as the page calls it."""
+
 LIMITS: Mapping[str, tuple[float, float]] = MappingProxyType(
     {
         "training_size": (1, 1_000_000),
@@ -42,6 +52,9 @@ LIMITS: Mapping[str, tuple[float, float]] = MappingProxyType(
         "batch_size": (1, 60_000),
         "epochs": (1, 200),
         "early_stop": (0.01, 1.0),
+        "patience": (1, 50),
+        "seconds": (1.0, 3_600.0),
+        "threshold": (1, 255),
         "seed": (0, 2**32 - 1),
         "rotation": (0.0, 180.0),
         "shift": (0.0, 0.5),
@@ -64,6 +77,9 @@ _NUMBER_NAMES: Mapping[str, str] = MappingProxyType(
         "batch_size": N_("The batch size"),
         "epochs": N_("The number of epochs"),
         "early_stop": N_("The accuracy to stop at"),
+        "patience": N_("The number of epochs to wait for a better validation loss"),
+        "seconds": N_("The seconds of processor time"),
+        "threshold": N_("The threshold"),
         "seed": N_("The seed"),
         "rotation": N_("The rotation"),
         "shift": N_("The shift"),
@@ -140,9 +156,27 @@ class RunSpec:
         Times that each training picture is seen.
     early_stop : float or None
         Training accuracy, in (0, 1], after whose epoch the training ends.
+    patience : int or None
+        Epochs in a row without a lower validation loss, after which the training ends.
+    seconds : float or None
+        Processor time after which the training ends, be the epoch finished or not.
+    labels : {'integer', 'one_hot'}
+        How the classes are written: for sparse or for plain categorical cross-entropy.
+    schedule : {'constant', 'one_cycle'}
+        Whether the learning rate stays, or rises to `learning_rate` and falls again within
+        the run (L. N. Smith, N. Topin, arXiv:1708.07120).
+    threshold : int
+        The grey value from which a pixel of a binarised data set is 1.
+    shuffle_pixels : bool
+        Whether the pixels of all pictures, test pictures too, are put into one random order.
     augmentation : Augmentation
     seed : int
-        Decides the first weights, the order of the pictures and how they are augmented.
+        Decides the first weights, the order of the pictures, how they are augmented, and
+        what is dropped out.
+    parent : str
+        The run that this one branches off from, or nothing.
+    from_epoch : int
+        The parent's epoch after which it does; epochs are counted on from there, up to `epochs`.
     """
 
     dataset: str
@@ -156,8 +190,16 @@ class RunSpec:
     batch_size: int = 32
     epochs: int = 5
     early_stop: float | None = None
+    patience: int | None = None
+    seconds: float | None = None
+    labels: Literal["integer", "one_hot"] = "integer"
+    schedule: Literal["constant", "one_cycle"] = "constant"
+    threshold: int = 128
+    shuffle_pixels: bool = False
     augmentation: Augmentation = Augmentation()
     seed: int = 0
+    parent: str = ""
+    from_epoch: int = 0
 
     def __post_init__(self) -> None:
         _make_floats(self)
@@ -224,6 +266,8 @@ class RunSpec:
                     _check_limits(name, value)
         _check_word("scaling", self.scaling, SCALINGS)
         _check_word("optimiser", self.optimiser, OPTIMISERS)
+        _check_word("labels", self.labels, LABEL_FORMS)
+        _check_word("schedule", self.schedule, SCHEDULES)
         if self.momentum and self.optimiser != "sgd":
             raise SettingError(
                 N_(
