@@ -72,7 +72,7 @@ def show_receptive_field(say: Say, controls: DeltaGenerator) -> None:
         show_picture(
             unsigned_colours(shares.astype(np.float32), colours="viridis", low=0, high=1),
             key="field_ways",
-            caption=say("In how many ways"),
+            caption=say("Paths to the value"),
             limit=270,
             bar=ColourBar(colours="viridis", low=0, high=1),
             alt=say(
@@ -92,7 +92,7 @@ def show_receptive_field(say: Say, controls: DeltaGenerator) -> None:
     notice(
         say(
             "After layer {depth} one value sees {size} × {size} pixels: {share} % of the picture "
-            "of {side} × {side}. The neighbour's window lies {jump} px farther.",
+            "of {side} × {side}. The next value's window lies {jump} px to the side.",
             depth=depth,
             size=reach.size,
             share=percent((inside / n) ** 2),
@@ -115,7 +115,7 @@ def show_receptive_field(say: Say, controls: DeltaGenerator) -> None:
         say(
             "Each kernel sees only its f × f values, but each of those has seen f × f before. "
             "Without strides the field grows by f − 1 with every layer; a stride or pooling "
-            "doubles the step j from one value to its neighbour, and from there on the field "
+            "doubles the distance j between neighbouring values, and from there on the field "
             "grows twice as fast. Two 3 × 3 kernels see as much as one of 5 × 5, with 18 weights "
             "instead of 25. Not every pixel counts alike: many ways lead from the middle to the "
             "value, only one from a corner."

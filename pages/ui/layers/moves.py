@@ -144,7 +144,7 @@ def _say_turn(say: Say, both: Commutation, kernel: FloatArray, degrees: int, alo
     )
     if not quarter:
         text += " " + say(
-            "Between quarter turns a part of that is only because turned pixels are mixed of "
-            "their neighbours."
+            "Between quarter turns a part of that is only because turned pixels are "
+            "interpolated from their neighbours."
         )
     return text

@@ -38,7 +38,7 @@ def show_sharing(say: Say, controls: DeltaGenerator) -> None:
     joined = layer_table([Convolution(filters=1, size=f)], (n, n, 1))[0].multiply_adds
     rows = (
         (say("Dense"), dense, dense),
-        (say("Only near, not shared"), joined, joined),
+        (say("Nearby inputs only, nothing shared"), joined, joined),
         (say("Convolution"), joined, f * f),
     )
     left, right = st.columns([1.3, 1])
@@ -163,7 +163,8 @@ def _show_matrix(say: Say, controls: DeltaGenerator, n: int, f: int) -> None:
     if drawn < n:
         st.caption(
             say(
-                "Drawn is a picture of {drawn} × {drawn}; counted is one of {size} × {size}.",
+                "The drawing shows a picture of {drawn} × {drawn}; the numbers "
+                "count one of {size} × {size}.",
                 drawn=drawn,
                 size=n,
             )
