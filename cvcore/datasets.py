@@ -3,7 +3,10 @@
 import functools
 import gzip
 import hashlib
+import http.client
+import importlib.util
 import os
+import tarfile
 import tempfile
 import threading
 import urllib.request
@@ -11,7 +14,7 @@ import zipfile
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 
 import numpy as np
@@ -20,9 +23,11 @@ from cvcore.arrays import AnyArray, ByteArray, IntArray
 from cvcore.errors import N_, AssetError, SettingError
 
 TIMEOUT_SECONDS = 20.0  # without a word from the server
+MOST_BYTES = 400 * 10**6  # of a file that is downloaded
 
 _BASE = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/"
-_LOCK = threading.Lock()
+_KUZUSHIJI = "https://codh.rois.ac.jp/kmnist/dataset/kmnist/"
+_CHUNK_BYTES = 2**18
 
 
 @dataclass(frozen=True)
@@ -51,9 +56,11 @@ class DatasetEntry:
     source : str
         Who made it, and where it is described.
     files : tuple of DataFile
-        What is read, below KERAS_HOME; empty when it comes with scikit-learn.
+        What is read, below KERAS_HOME; empty when it comes with an installed package.
     megabytes : float
         What is downloaded on first use.
+    binarises : str
+        The data set whose pictures are turned into black and white at a threshold, or nothing.
     """
 
     label: str
@@ -64,6 +71,7 @@ class DatasetEntry:
     source: str
     files: tuple[DataFile, ...] = ()
     megabytes: float = 0.0
+    binarises: str = ""
 
     @property
     def offline(self) -> bool:
@@ -90,6 +98,13 @@ class Dataset:
 
 
 _TEN_DIGITS = tuple("0123456789")
+_MNIST_FILES = (
+    DataFile(
+        "datasets/mnist.npz",
+        _BASE + "mnist.npz",
+        "731c5ac602752760c8e48fbffcf8c3b850d9dc2a2aedcf2cc48468fc17b673d1",
+    ),
+)
 
 DATASETS: Mapping[str, DatasetEntry] = MappingProxyType(
     {
@@ -133,14 +148,73 @@ DATASETS: Mapping[str, DatasetEntry] = MappingProxyType(
             training=60_000,
             test=10_000,
             source="Y. LeCun, C. Cortes, C. Burges, The MNIST database of handwritten digits, 1998",
+            files=_MNIST_FILES,
+            megabytes=11.5,
+        ),
+        "kmnist": DatasetEntry(
+            label=N_("KMNIST (old Japanese writing)"),
+            # Each class is a syllable; its older forms, which look quite different, belong to it.
+            classes=(
+                "お (o)", "き (ki)", "す (su)", "つ (tsu)", "な (na)",
+                "は (ha)", "ま (ma)", "や (ya)", "れ (re)", "を (wo)",
+            ),
+            shape=(28, 28, 1),
+            training=60_000,
+            test=10_000,
+            source="T. Clanuwat et al., arXiv:1812.01718, 2018; ROIS-DS CODH, CC BY-SA 4.0",
+            files=tuple(
+                DataFile(f"datasets/kmnist/{name}", _KUZUSHIJI + name, sha256)
+                for name, sha256 in (
+                    ("train-images-idx3-ubyte.gz",
+                     "51467d22d8cc72929e2a028a0428f2086b092bb31cfb79c69cc0a90ce135fde4"),
+                    ("train-labels-idx1-ubyte.gz",
+                     "e38f9ebcd0f3ebcdec7fc8eabdcdaef93bb0df8ea12bee65224341c8183d8e17"),
+                    ("t10k-images-idx3-ubyte.gz",
+                     "edd7a857845ad6bb1d0ba43fe7e794d164fe2dce499a1694695a792adfac43c5"),
+                    ("t10k-labels-idx1-ubyte.gz",
+                     "20bb9a0ef54c7db3efc55a92eef5582c109615df22683c380526788f98e42a1c"),
+                )
+            ),
+            megabytes=21.2,
+        ),
+        "binarized_mnist": DatasetEntry(
+            label=N_("Binarized MNIST (black and white)"),
+            classes=_TEN_DIGITS,
+            shape=(28, 28, 1),
+            training=60_000,
+            test=10_000,
+            source="MNIST, each pixel black or white by a threshold",
+            files=_MNIST_FILES,
+            megabytes=11.5,
+            binarises="mnist",
+        ),
+        "cifar10": DatasetEntry(
+            label=N_("CIFAR-10 (colour)"),
+            classes=(
+                N_("Airplane"),
+                N_("Automobile"),
+                N_("Bird"),
+                N_("Cat"),
+                N_("Deer"),
+                N_("Dog"),
+                N_("Frog"),
+                N_("Horse"),
+                N_("Ship"),
+                N_("Truck"),
+            ),
+            shape=(32, 32, 3),
+            training=50_000,
+            test=10_000,
+            source="A. Krizhevsky, Learning Multiple Layers of Features from Tiny Images, 2009",
+            # The binary version: what is inside the one for Python can run code when it is read.
             files=(
                 DataFile(
-                    "datasets/mnist.npz",
-                    _BASE + "mnist.npz",
-                    "731c5ac602752760c8e48fbffcf8c3b850d9dc2a2aedcf2cc48468fc17b673d1",
+                    "datasets/cifar-10-binary.tar.gz",
+                    "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz",
+                    "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd",
                 ),
             ),
-            megabytes=11.5,
+            megabytes=170.1,
         ),
         "digits": DatasetEntry(
             label=N_("Digits of 8 × 8 pixels"),
@@ -149,6 +223,14 @@ DATASETS: Mapping[str, DatasetEntry] = MappingProxyType(
             training=1_437,
             test=360,
             source="E. Alpaydin, C. Kaynak, UCI Machine Learning Repository, 1998; in scikit-learn",
+        ),
+        "faces": DatasetEntry(
+            label=N_("Faces of 25 × 25 pixels"),
+            classes=(N_("Face"), N_("Not a face")),
+            shape=(25, 25, 1),
+            training=160,
+            test=40,
+            source="G. B. Huang et al., Labeled Faces in the Wild, 2007; in scikit-image",
         ),
     }
 )  # fmt: skip
@@ -160,13 +242,20 @@ def keras_home() -> Path:
     return Path(asked) if asked else Path.home() / ".keras"
 
 
-def load(name: str) -> Dataset:
-    """Load a data set, once for each process; what is missing is downloaded.
+_LOCKS: Mapping[str, threading.Lock] = {name: threading.Lock() for name in DATASETS}
+_arriving: dict[str, int] = {}  # bytes of each file that is being downloaded
+
+
+def load(name: str, *, threshold: int = 128) -> Dataset:
+    """Load a data set; its files are read once, and what is missing is downloaded.
 
     Parameters
     ----------
     name : str
         A name in `DATASETS`.
+    threshold : int, optional
+        The grey value from which a pixel of a binarised data set is 255; below it, 0.
+        The others do not mind.
 
     Returns
     -------
@@ -180,25 +269,105 @@ def load(name: str) -> Dataset:
         If a file is missing and cannot be downloaded, or is damaged. The
         sentence names it and says what works without a network.
     """
+    base = entry_of(name).binarises
+    with _LOCKS[base or name]:  # two threads of a worker must not download the same file
+        data = _load(base or name)
+    return binarise(data, threshold) if base else data
+
+
+def entry_of(name: str) -> DatasetEntry:
+    """Return the row of a data set.
+
+    Raises
+    ------
+    SettingError
+        If there is no such data set.
+    """
     if name not in DATASETS:
         raise SettingError(
             N_("There is no data set called {name}. Choose one of {names}."),
             name=name,
             names=", ".join(DATASETS),
         )
-    with _LOCK:  # two threads of a worker must not download the same file
-        return _load(name)
+    return DATASETS[name]
+
+
+def missing(name: str) -> tuple[DataFile, ...]:
+    """Return the files of a data set that are not on disk yet."""
+    files = entry_of(name).files
+    return tuple(file for file in files if not (keras_home() / file.path).is_file())
+
+
+def fetch(name: str) -> None:
+    """Download what is not on disk yet; a second caller waits for the first.
+
+    Raises
+    ------
+    SettingError
+        If there is no such data set.
+    AssetError
+        If a file cannot be downloaded.
+    """
+    with _LOCKS[entry_of(name).binarises or name]:
+        _fetch(DATASETS[name])
+
+
+def arrived(name: str) -> float:
+    """Return how many megabytes of a data set's files are here, while they are downloaded."""
+    done = 0
+    for file in entry_of(name).files:
+        place = keras_home() / file.path
+        done += place.stat().st_size if place.is_file() else _arriving.get(file.path, 0)
+    return done / 1e6
+
+
+def binarise(data: Dataset, threshold: int) -> Dataset:
+    """Turn grey pictures into black and white.
+
+    Parameters
+    ----------
+    data : Dataset
+    threshold : int
+        From 1 to 255: the grey value from which a pixel becomes 255; below it, 0.
+
+    Returns
+    -------
+    Dataset
+
+    Examples
+    --------
+    >>> labels = np.array([0])
+    >>> grey = np.array([[[[127], [128]]]], np.uint8)
+    >>> binarise(Dataset(grey, labels, grey, labels), 128).test_images.ravel().tolist()
+    [0, 255]
+    """
+
+    def cut(images: ByteArray) -> ByteArray:
+        return (images >= threshold).view(np.uint8) * np.uint8(255)
+
+    return Dataset(
+        cut(data.training_images), data.training_labels, cut(data.test_images), data.test_labels
+    )
 
 
 @functools.lru_cache(maxsize=2)
 def _load(name: str) -> Dataset:
     entry = DATASETS[name]
-    if entry.offline:
-        return _digits(entry)
+    match name:
+        case "digits":
+            return _digits(entry)
+        case "faces":
+            return _faces()
     _fetch(entry)
-    arrays = _read_archive(entry.files[0]) if name == "mnist" else _read_idx(entry.files)
+    match name:
+        case "mnist":
+            arrays = _read_archive(entry.files[0])
+        case "cifar10":
+            arrays = _read_cifar(entry)
+        case _:
+            arrays = _read_idx(entry.files)
     try:
-        return Dataset(
+        data = Dataset(
             arrays[0].reshape(entry.training, *entry.shape),
             arrays[1].reshape(entry.training).astype(np.int64),
             arrays[2].reshape(entry.test, *entry.shape),
@@ -206,6 +375,10 @@ def _load(name: str) -> Dataset:
         )
     except ValueError as error:  # another number of pictures than the data set has
         raise _damaged(entry.files[0]) from error
+    for labels in (data.training_labels, data.test_labels):
+        if labels.max() >= len(entry.classes):
+            raise _damaged(entry.files[-1])
+    return data
 
 
 def _digits(entry: DatasetEntry) -> Dataset:
@@ -221,13 +394,39 @@ def _digits(entry: DatasetEntry) -> Dataset:
     return Dataset(images[:cut], labels[:cut], images[cut:], labels[cut:])
 
 
+def _faces() -> Dataset:
+    # scikit-image takes a second to import, and its pictures are one file.
+    package = importlib.util.find_spec("skimage")
+    place = Path(package.origin or "").parent if package is not None else Path()
+    try:
+        pictures = np.load(place / "data" / "lfw_subset.npy", allow_pickle=False)
+        images = np.round(pictures * 255).astype(np.uint8).reshape(2, 100, 25, 25, 1)
+    except (OSError, EOFError, ValueError) as error:
+        raise AssetError(
+            N_(
+                "The faces, which come with the package scikit-image, are missing or damaged. "
+                "Install the packages of requirements.txt anew, or choose the digits of 8 × 8 "
+                "pixels."
+            )
+        ) from error
+
+    # The file has 100 faces, then 100 others. One of each in turn, any part of them, the first
+    # ones or the last ones, holds as many of each.
+    def alternate(first: int, last: int) -> tuple[ByteArray, IntArray]:
+        part = images[:, first:last].swapaxes(0, 1).reshape(-1, 25, 25, 1)
+        return part, np.tile(np.arange(2), last - first)
+
+    return Dataset(*alternate(0, 80), *alternate(80, 100))
+
+
 def _fetch(entry: DatasetEntry) -> None:
     """Download what is not on disk yet."""
     missing = [file for file in entry.files if not (keras_home() / file.path).is_file()]
     for file in missing:
         try:
             _download(file)
-        except (OSError, EOFError, ValueError) as error:  # URLError and timeouts are OSErrors
+        # URLError and timeouts are OSErrors; what is no HTTP at all is not.
+        except (OSError, EOFError, ValueError, http.client.HTTPException) as error:
             raise AssetError(
                 N_(
                     "The data set is not on this computer and could not be downloaded ({reason}). "
@@ -243,15 +442,27 @@ def _download(file: DataFile) -> None:
     """Fetch a file, check it, and move it to its place whole."""
     place = keras_home() / file.path
     place.parent.mkdir(parents=True, exist_ok=True)
-    # An opener of its own: the proxy settings of now, not of the first request.
-    with urllib.request.build_opener().open(file.url, timeout=TIMEOUT_SECONDS) as answer:
-        data = answer.read()
-    if hashlib.sha256(data).hexdigest() != file.sha256:
-        raise ValueError(f"{file.path}: sha256")
-    handle, aside = tempfile.mkstemp(dir=place.parent)
-    with os.fdopen(handle, "wb") as target:
-        target.write(data)
-    Path(aside).replace(place)
+    handle, name = tempfile.mkstemp(dir=place.parent)
+    aside, hashed, size = Path(name), hashlib.sha256(), 0
+    try:
+        # An opener of its own: the proxy settings of now, not of the first request.
+        with (
+            os.fdopen(handle, "wb") as target,
+            urllib.request.build_opener().open(file.url, timeout=TIMEOUT_SECONDS) as answer,
+        ):
+            while chunk := answer.read(_CHUNK_BYTES):
+                target.write(chunk)
+                hashed.update(chunk)
+                size += len(chunk)
+                if size > MOST_BYTES:
+                    raise ValueError(f"{file.path}: > {MOST_BYTES:,} bytes")
+                _arriving[file.path] = size
+        if hashed.hexdigest() != file.sha256:
+            raise ValueError(f"{file.path}: sha256")
+        aside.replace(place)
+    finally:
+        _arriving.pop(file.path, None)
+        aside.unlink(missing_ok=True)
 
 
 def _read_idx(files: tuple[DataFile, ...]) -> tuple[AnyArray, ...]:
@@ -261,13 +472,19 @@ def _read_idx(files: tuple[DataFile, ...]) -> tuple[AnyArray, ...]:
         try:
             with gzip.open(keras_home() / file.path) as stream:
                 data = stream.read()
-            # Two zeros, the kind of number (8: uint8), the number of axes, then their sizes.
-            axes = data[3]
-            shape = np.frombuffer(data, ">u4", axes, offset=4)
-            arrays.append(np.frombuffer(data, np.uint8, offset=4 + 4 * axes).reshape(shape))
+            arrays.append(_parse_idx(data))
         except (OSError, EOFError, ValueError, IndexError, zlib.error) as error:
             raise _damaged(file) from error
     return tuple(arrays)
+
+
+def _parse_idx(data: bytes) -> ByteArray:
+    # Two zeros, the kind of number (8: uint8), the number of axes, then their sizes.
+    if not data.startswith(b"\0\0\x08"):
+        raise ValueError(data[:4])
+    axes = data[3]
+    shape = np.frombuffer(data, ">u4", axes, offset=4)
+    return np.frombuffer(data, np.uint8, offset=4 + 4 * axes).reshape(shape)
 
 
 def _read_archive(file: DataFile) -> tuple[AnyArray, ...]:
@@ -279,6 +496,46 @@ def _read_archive(file: DataFile) -> tuple[AnyArray, ...]:
             return tuple(archive[key] for key in ("x_train", "y_train", "x_test", "y_test"))
     except (OSError, EOFError, ValueError, KeyError, zlib.error, zipfile.BadZipFile) as error:
         raise _damaged(file) from error
+
+
+def _read_cifar(entry: DatasetEntry) -> tuple[AnyArray, ...]:
+    """Read the binary version of CIFAR-10 out of its archive; nothing is unpacked to disk."""
+    (file,) = entry.files
+    height, width, channels = entry.shape
+    # One record a picture: its label, then all of its red, green and blue values.
+    record = 1 + height * width * channels
+    sizes = {f"data_batch_{number}.bin": entry.training // 5 * record for number in range(1, 6)}
+    sizes["test_batch.bin"] = entry.test * record
+    try:
+        with tarfile.open(keras_home() / file.path, "r|gz") as archive:
+            batches = _members(archive, sizes)
+        training = np.concatenate([batches[name].reshape(-1, record) for name in list(sizes)[:5]])
+        test = batches["test_batch.bin"].reshape(-1, record)
+    except (OSError, EOFError, ValueError, KeyError, zlib.error, tarfile.TarError) as error:
+        raise _damaged(file) from error
+
+    def pictures(records: ByteArray) -> ByteArray:
+        planes = records[:, 1:].reshape(-1, channels, height, width)
+        return np.ascontiguousarray(planes.transpose(0, 2, 3, 1))
+
+    return pictures(training), training[:, 0], pictures(test), test[:, 0]
+
+
+def _members(archive: tarfile.TarFile, sizes: Mapping[str, int]) -> dict[str, ByteArray]:
+    """Read the files of an archive that have these names and sizes, wherever they lie in it."""
+    found: dict[str, ByteArray] = {}
+    # Member after member, and no further than one that is too large: whatever the archive
+    # claims to hold, it costs no more memory than the files that are wanted.
+    for member in archive:
+        if member.size > max(sizes.values()):
+            raise ValueError(member.name)
+        name = PurePosixPath(member.name).name
+        content = archive.extractfile(member) if sizes.get(name) == member.size else None
+        if content is not None:
+            found[name] = np.frombuffer(content.read(), np.uint8)
+        if len(found) == len(sizes):
+            break
+    return found
 
 
 def _damaged(file: DataFile) -> AssetError:
