@@ -172,7 +172,7 @@ def test_the_receptive_field_grows_by_its_formula() -> None:
     assert formulas(page) == [r"r_{4}=r_{3}+(f-1)\cdot j_{3}=14+(2-1)\cdot2=16"]
     assert notice(page) == (
         "After layer 4 one value sees 16 × 16 pixels: 25 % of the picture of 32 × 32. "
-        "The neighbour's window lies 4 px farther."
+        "The next value's window lies 4 px to the side."
     )
     (rows,) = tables(page)
     assert [row[2:] for row in rows[1:]] == [
