@@ -213,7 +213,7 @@ def test_a_kernel_as_large_as_the_picture_is_a_dense_layer() -> None:
 
 def test_the_matrix_of_a_large_picture_is_drawn_smaller_and_the_page_says_so() -> None:
     page = opened("sharing", share_n=224)
-    assert any("Drawn is a picture of 10 × 10" in caption.value for caption in page.caption)
+    assert any("The drawing shows a picture of 10 × 10" in caption.value for caption in page.caption)
     assert f"{224**2 * 222**2:,} connections" in notice(page)
 
 
@@ -248,7 +248,7 @@ def test_a_kernel_turned_too_finds_again_what_it_found() -> None:
 
 def test_between_quarter_turns_interpolation_has_a_part_in_the_difference() -> None:
     page = opened("moves", move_how="turn", move_degrees=30, move_kernel="laplacian")
-    assert "turned pixels are mixed of their neighbours" in notice(page)
+    assert "turned pixels are interpolated from their neighbours" in notice(page)
 
 
 def test_pooling_forgives_a_part_of_a_small_shift() -> None:
