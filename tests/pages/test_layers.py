@@ -200,7 +200,7 @@ def test_a_convolution_saves_connections_and_weights() -> None:
     )
     assert tables(page)[0][1:] == [
         ["Dense", "2,304", "2,304"],
-        ["Only near, not shared", "324", "324"],
+        ["Nearby inputs only, nothing shared", "324", "324"],
         ["Convolution", "324", "9"],
     ]
 
