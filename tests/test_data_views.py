@@ -134,14 +134,15 @@ def arriving(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[thread
 def test_a_download_is_waited_for_by_nobody_and_says_how_far_it_is(
     arriving: threading.Event,
 ) -> None:
+    threads = []
     for _ in range(2):  # the second question finds the same download
         with pytest.raises(DownloadingError, match=r"3\.0 of 11\.5 MB"):
             summary("", "mnist", 128, 10, 0)
-    assert len(data_views._fetching) == 1
+        threads.append(data_views._fetching["mnist"])
+    assert threads[0] is threads[1]
     assert summary("", "digits", 128, 10, 0).counts.sum() == 370  # others go on
-    thread = data_views._fetching["mnist"]
     arriving.set()
-    thread.join()
+    threads[0].join()
     with pytest.raises(AssetError, match="dead"):
         summary("", "mnist", 128, 10, 0)
 
