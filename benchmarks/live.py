@@ -1,7 +1,7 @@
 """What watching a training costs: a run as the worker does it, against bare `model.fit`.
 
 Ours is all of a run: shuffled by its seed, events told and written to a run
-store, weights kept after each epoch, and the test pictures predicted at the
+store, weights and the optimiser's state kept after each epoch, and the test pictures predicted at the
 end. The peer is what a notebook has: arrays already scaled, `compile`,
 `fit(…, verbose=0)` and nothing else. Same network, pictures, batches and
 validation pictures; processor time of the whole process; bare against bare
@@ -14,6 +14,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from unittest.mock import patch
 
 import numpy as np
@@ -21,7 +22,7 @@ import numpy as np
 from benchmarks.measure import ratio, report
 from cvcore import datasets, models, training
 from cvcore.datasets import DATASETS, Dataset
-from cvcore.jobs import Reporter
+from cvcore.jobs import Reporter, keep
 from cvcore.networks import NETWORKS
 from cvcore.runs import RunStore
 from cvcore.spec import RunSpec
@@ -54,10 +55,10 @@ def run_ours(spec: RunSpec, folder: str, told: list[str]) -> None:
     outcome = training.train(
         spec,
         emit=reporter.emit,
-        stopped=lambda: False,
-        keep=lambda epoch, weights: store.save_weights(digest, epoch, weights),
+        keep=partial(keep, store, digest),
     )
-    store.save_predictions(digest, outcome.predictions)
+    if outcome.predictions is not None:
+        store.save_predictions(digest, outcome.predictions)
 
 
 def run_bare(spec: RunSpec, data: Dataset) -> Callable[[], None]:

@@ -9,83 +9,169 @@ import os
 import platform
 import threading
 import time
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
+from cvcore.arrays import AnyArray
 from cvcore.errors import N_, CvCoreError, EngineError
 from cvcore.history import (
     Done,
+    End,
     Event,
     Failed,
+    Paused,
     Preparing,
     Stopped,
     to_json,
 )
-from cvcore.runs import Predictions, RunStore
+from cvcore.runs import Predictions, RunStore, TrainingState
 from cvcore.spec import RunSpec
+
+if TYPE_CHECKING:
+    from cvcore.turns import Turn
 
 TOPIC = "cvcore"
 """Under which a worker tells dask of events, for every run."""
 
-_to_stop: set[str] = set()
+_to_end: dict[str, End] = {}
 
 
-def train(url: str, spec: RunSpec, attempt: int, name: str) -> None:
-    """Train a run and tell what happens.
+def name_of(digest: str, attempt: int) -> str:
+    """Return what `end` calls a training."""
+    return f"{digest}-{attempt}"
+
+
+def train(url: str, specs: tuple[RunSpec, ...], attempts: tuple[int, ...]) -> None:
+    """Train runs, several in turns, and tell what happens.
 
     Parameters
     ----------
     url : str
         The run store.
-    spec : RunSpec
-    attempt : int
-        How often this run was begun, with this time.
-    name : str
-        What `stop` calls it.
+    specs : tuple of RunSpec
+    attempts : tuple of int
+        For each, how often it was begun or taken up, with this time.
     """
     from distributed import get_worker
 
-    store, digest, worker = RunStore(url), spec.digest(), get_worker()
-    reporter = Reporter(
-        store, digest, attempt, lambda line: worker.log_event(TOPIC, {"run": digest, "event": line})
-    )
+    from cvcore.turns import Turns
+
+    worker, store, turns = get_worker(), RunStore(url), Turns()
+
+    def tell(digest: str, line: str) -> None:
+        worker.log_event(TOPIC, {"run": digest, "event": line})
+
+    threads = []
+    for spec, attempt in zip(specs, attempts, strict=True):
+        digest = spec.digest()
+        reporter = Reporter(store, digest, attempt, partial(tell, digest))
+        asked = partial(_to_end.get, name_of(digest, attempt))
+        arguments = (store, spec, reporter, asked, turns.join(asked))
+        threads.append(threading.Thread(target=_train, args=arguments, name=digest))
+    with contextlib.suppress(CvCoreError):  # a run says itself what it cannot write
+        store.make_room(keep=[spec.digest() for spec in specs])
     try:
-        store.begin(spec)
-        reporter.emit(Preparing, host=platform.node(), process=os.getpid())
-        _train(store, spec, reporter, name)
-    except CvCoreError as error:
-        reporter.fail(error)
-    except MemoryError:
-        reporter.fail(_out_of_memory())
-    except Exception as error:
-        reporter.fail(unforeseen(error))
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
     finally:
-        _to_stop.discard(name)
+        for spec, attempt in zip(specs, attempts, strict=True):
+            _to_end.pop(name_of(spec.digest(), attempt), None)
 
 
-def _train(store: RunStore, spec: RunSpec, reporter: "Reporter", name: str) -> None:
+def _train(
+    store: RunStore,
+    spec: RunSpec,
+    reporter: "Reporter",
+    asked: Callable[[], End | None],
+    turn: "Turn",
+) -> None:
+    """Train one run and tell of all that can happen to it."""
+    with turn:
+        try:
+            _train_or_raise(store, spec, reporter, asked, turn)
+        except CvCoreError as error:
+            reporter.fail(error)
+        except MemoryError:
+            reporter.fail(_out_of_memory())
+        except Exception as error:
+            reporter.fail(unforeseen(error))
+
+
+def _train_or_raise(
+    store: RunStore,
+    spec: RunSpec,
+    reporter: "Reporter",
+    asked: Callable[[], End | None],
+    turn: "Turn",
+) -> None:
+    digest = spec.digest()
+    kept = [epoch for epoch in store.branchable(digest) if spec.from_epoch <= epoch <= spec.epochs]
+    resumes = max(kept, default=0)
+    store.begin(spec, resumes=resumes)
+    reporter.emit(Preparing, host=platform.node(), process=os.getpid(), resumes=resumes)
     from cvcore import inference, training
 
-    digest = spec.digest()
-    try:
-        store.make_room(keep=digest)
-        outcome = training.train(
-            spec,
-            emit=reporter.emit,
-            stopped=lambda: name in _to_stop,
-            keep=lambda epoch, weights: store.save_weights(digest, epoch, weights),
-        )
-        store.save_predictions(digest, outcome.predictions)
-    except training.StopAsked:
-        reporter.emit(Stopped)
+    start = None
+    if resumes:
+        start = training.Start.kept(store, digest, resumes, own=True)
+    elif spec.parent:
+        store.check_branch(spec)
+        start = training.Start.kept(store, spec.parent, spec.from_epoch, own=False)
+    outcome = training.train(
+        spec,
+        emit=reporter.emit,
+        keep=partial(keep, store, digest),
+        asked=asked,
+        start=start,
+        turn=turn,
+    )
+    if outcome.ended_by == "pause":
+        reporter.emit(Paused)
         return
-    loss, accuracy = inference.score(outcome.predictions)
-    reporter.emit(Done, test_loss=loss, test_accuracy=accuracy, early=outcome.early)
+    loss = accuracy = None
+    if outcome.predictions is not None:
+        store.save_predictions(digest, outcome.predictions)
+        loss, accuracy = inference.score(outcome.predictions)
+    if outcome.ended_by == "stop":
+        reporter.emit(Stopped, moment=outcome.moment, test_loss=loss, test_accuracy=accuracy)
+    else:
+        reporter.emit(
+            Done,
+            test_loss=loss,
+            test_accuracy=accuracy,
+            early=outcome.ended_by != "",
+            ended_by=outcome.ended_by,
+        )
 
 
-def stop(name: str) -> None:
-    """Let a training end within a moment."""
-    _to_stop.add(name)
+def keep(
+    store: RunStore,
+    digest: str,
+    moment: float,
+    weights: Mapping[str, AnyArray],
+    state: TrainingState | None,
+) -> None:
+    """Write the weights of a moment, with what going on from there needs."""
+    if state is not None:
+        store.save_state(digest, int(moment), state)
+    store.save_weights(digest, moment, weights)
+    store.thin_out(digest)
+
+
+def end(name: str, how: End) -> None:
+    """Let a training end within a moment.
+
+    Parameters
+    ----------
+    name : str
+        As `name_of` makes it.
+    how : {'stop', 'pause'}
+        A run that is stopped is asked for the test pictures before it ends.
+    """
+    _to_end[name] = how
 
 
 def warm_up(url: str) -> None:  # noqa: ARG001 - every job has it
@@ -93,27 +179,18 @@ def warm_up(url: str) -> None:  # noqa: ARG001 - every job has it
     from cvcore import training  # noqa: F401
 
 
-def test_predictions(url: str, digest: str, epoch: int) -> Predictions:
-    """Return what a run's network says of the test pictures, as it was after an epoch.
+def test_predictions(url: str, digest: str, moment: float) -> Predictions:
+    """Return what a run's network says of the test pictures, as it was at a moment.
 
     Raises
     ------
     EngineError
-        If the weights of that epoch are not in the store.
+        If the weights of that moment are not in the store.
     """
     from cvcore import inference
 
-    store = RunStore(url)
-    spec, weights = store.spec(digest), store.weights(digest, epoch)
-    if spec is None or weights is None:
-        raise EngineError(
-            N_(
-                "The weights after epoch {epoch} are not in the run store any more. "
-                "Press Train to train this network again."
-            ),
-            epoch=epoch,
-        )
-    return inference.predict_again(spec, weights)
+    model, spec = inference.model_at(RunStore(url), digest, moment)
+    return inference.predict(model, spec, inference.load(spec))
 
 
 class Reporter:

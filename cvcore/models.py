@@ -1,12 +1,14 @@
 """Keras models built from plain descriptions; imported in workers alone."""
 
+from typing import Any
+
 import keras
 import numpy as np
 
 from cvcore.arrays import AnyArray
 from cvcore.datasets import DATASETS
 from cvcore.networks import Convolution, Dense, Flatten, Layer, Pooling
-from cvcore.spec import RunSpec
+from cvcore.spec import RunSpec, learning_rates
 
 
 def build(spec: RunSpec) -> keras.Model:
@@ -41,7 +43,12 @@ def build(spec: RunSpec) -> keras.Model:
 
 
 def compile(  # noqa: A001 - Keras' name for it
-    model: keras.Model, spec: RunSpec, *, steps_per_execution: int = 1
+    model: keras.Model,
+    spec: RunSpec,
+    *,
+    steps_per_execution: int = 1,
+    steps: int | None = None,
+    first_step: int = 0,
 ) -> None:
     """Give a model the optimiser, the loss and the metric of a run.
 
@@ -51,20 +58,58 @@ def compile(  # noqa: A001 - Keras' name for it
     spec : RunSpec
     steps_per_execution : int, optional
         Batches that TensorFlow takes from Python at a time; they teach the same.
+    steps : int, optional
+        Batches in an epoch, if not as many as the specification says.
+    first_step : int, optional
+        What the optimiser, which counts its steps, would have counted at the beginning of
+        the run: not 0 for one that goes on with the optimiser of another.
     """
+    rate: float | keras.optimizers.schedules.LearningRateSchedule = spec.learning_rate
+    if spec.schedule != "constant":
+        rate = _Schedule(spec, steps or -(-spec.sizes()[0] // spec.batch_size), first_step)
     optimiser: keras.optimizers.Optimizer
     if spec.optimiser == "adam":
-        optimiser = keras.optimizers.Adam(spec.learning_rate)
+        optimiser = keras.optimizers.Adam(rate)
     else:
-        optimiser = keras.optimizers.SGD(spec.learning_rate, momentum=spec.momentum)
+        optimiser = keras.optimizers.SGD(rate, momentum=spec.momentum)
     # "auto" would choose XLA where it thinks it can: on processors it is twice as slow.
     model.compile(
         optimiser,
-        loss="sparse_categorical_crossentropy",
+        loss="sparse_categorical_crossentropy"
+        if spec.labels == "integer"
+        else "categorical_crossentropy",
         metrics=["accuracy"],
         steps_per_execution=steps_per_execution,
         jit_compile=False,
     )
+
+
+class _Schedule(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore[misc]
+    """A run's learning rate at each of its steps, looked up by TensorFlow itself."""
+
+    def __init__(self, spec: RunSpec, steps: int, first_step: int) -> None:
+        middles = (np.arange(steps * spec.epochs) + 0.5) / steps
+        self._rates = keras.ops.convert_to_tensor(learning_rates(spec, middles), "float32")
+        self._first_step = first_step
+
+    def __call__(self, step: Any) -> Any:
+        last = self._rates.shape[0] - 1
+        place = keras.ops.clip(keras.ops.cast(step, "int32") - self._first_step, 0, last)
+        return keras.ops.take(self._rates, place)
+
+
+def optimiser_variables(model: keras.Model) -> list[keras.Variable]:
+    """Return what a compiled model's optimiser remembers: its steps, momentums, ….
+
+    The learning rate, which the specification says, is not among them.
+    """
+    return [it for it in model.optimizer.variables if it.name != "learning_rate"]
+
+
+def seed_variables(model: keras.Model) -> list[keras.Variable]:
+    """Return where the random numbers of a model's dropout layers stand."""
+    weights = {id(variable) for variable in model.weights}
+    return [it for it in model.variables if id(it) not in weights]
 
 
 def weights(model: keras.Model) -> dict[str, AnyArray]:

@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
+import numpy as np
+import numpy.typing as npt
+
 from cvcore.arithmetic import layer_table
 from cvcore.datasets import DATASETS, DatasetEntry
 from cvcore.errors import N_, SettingError
@@ -63,6 +66,12 @@ LIMITS: Mapping[str, tuple[float, float]] = MappingProxyType(
     }
 )
 """Smallest and largest value of each number, for the widgets and for what comes from outside."""
+
+DEFAULT_THRESHOLD = 128
+"""Of binarised data sets: the middle between black and white."""
+
+ONE_CYCLE_RISE = 0.3
+"""The share of a run's steps over which the schedule 'one_cycle' rises."""
 
 MAX_LAYERS = 64
 MAX_PARAMETERS = 20_000_000
@@ -194,7 +203,7 @@ class RunSpec:
     seconds: float | None = None
     labels: Literal["integer", "one_hot"] = "integer"
     schedule: Literal["constant", "one_cycle"] = "constant"
-    threshold: int = 128
+    threshold: int = DEFAULT_THRESHOLD
     shuffle_pixels: bool = False
     augmentation: Augmentation = Augmentation()
     seed: int = 0
@@ -276,6 +285,7 @@ class RunSpec:
                 ),
                 optimiser=self.optimiser,
             )
+        self._check_rules(entry)
         left = entry.training - self.sizes()[1]
         if self.training_size is not None and self.training_size > left:
             raise SettingError(
@@ -287,6 +297,46 @@ class RunSpec:
                 wanted=self.training_size,
             )
         self._check_network(entry)
+
+    def _check_rules(self, entry: DatasetEntry) -> None:
+        """Refuse settings that mean nothing without others."""
+        if self.patience is not None and not self.sizes()[1]:
+            raise SettingError(
+                N_(
+                    "To wait for a better validation loss, some pictures must be kept for "
+                    "validation; the validation split was {split}. Make it larger than 0, or do "
+                    "without the waiting."
+                ),
+                split=self.validation_split,
+            )
+        if self.threshold != DEFAULT_THRESHOLD and not entry.binarises:
+            raise SettingError(
+                N_(
+                    "A threshold belongs to pictures that are turned into black and white; it was "
+                    "{threshold} for the data set {name}. Set it to {usual}, or choose a "
+                    "binarised data set."
+                ),
+                threshold=self.threshold,
+                name=self.dataset,
+                usual=DEFAULT_THRESHOLD,
+            )
+        if not self.parent and not self.from_epoch:
+            return
+        if not is_digest(self.parent):
+            raise SettingError(
+                N_("A run's name has 16 characters from 0–9 and a–f; this one was {name}."),
+                name=self.parent[:40],
+            )
+        if not 1 <= self.from_epoch < self.epochs:
+            raise SettingError(
+                N_(
+                    "A branch begins after an epoch from 1 on and before its own last one, "
+                    "{epochs}; it was to begin after epoch {from_epoch}. Choose an earlier one, "
+                    "or more epochs."
+                ),
+                epochs=self.epochs,
+                from_epoch=self.from_epoch,
+            )
 
     def _entry(self) -> DatasetEntry:
         if self.dataset not in DATASETS:
@@ -328,6 +378,42 @@ class RunSpec:
                     most_parameters=f"{MAX_PARAMETERS:,}",
                     most_multiply_adds=f"{MAX_MULTIPLY_ADDS:,}",
                 )
+
+
+def learning_rates(spec: RunSpec, moments: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    """Return the learning rate at moments of a run.
+
+    'one_cycle' rises in a straight line from 0 to the run's learning rate
+    over the first 30 % of all steps, then falls along half a cosine to 0.
+
+    Parameters
+    ----------
+    spec : RunSpec
+    moments : array_like of float, any shape
+        In epochs, from 0 to ``spec.epochs``. A step learns with the rate at its middle:
+        the first of ten steps an epoch with that at 0.05.
+
+    Returns
+    -------
+    ndarray of float64, of the same shape
+
+    References
+    ----------
+    .. [1] L. N. Smith, N. Topin, "Super-Convergence", arXiv:1708.07120, 2017.
+
+    Examples
+    --------
+    >>> network = (Dense(units=10, activation="softmax"),)
+    >>> spec = RunSpec(dataset="digits", network=network, epochs=10, schedule="one_cycle")
+    >>> learning_rates(spec, np.array([0, 1.5, 3, 6.5, 10])).round(5).tolist()
+    [0.0, 0.0005, 0.001, 0.0005, 0.0]
+    """
+    if spec.schedule == "constant":
+        return np.full(np.shape(moments), spec.learning_rate)
+    done = np.asarray(moments, np.float64) / spec.epochs
+    rising = done / ONE_CYCLE_RISE
+    falling = (1 + np.cos(np.pi * (done - ONE_CYCLE_RISE) / (1 - ONE_CYCLE_RISE))) / 2
+    return spec.learning_rate * np.where(done < ONE_CYCLE_RISE, rising, falling)
 
 
 def _check_limits(name: str, value: float) -> None:

@@ -136,7 +136,7 @@ def test_equal_runs_share_one_training_and_others_wait_their_turn(trainer: Engin
     assert seen(trainer, third).state == "stopped"
 
 
-def test_a_run_is_stopped_within_a_moment_and_begins_anew_at_the_next_press(
+def test_a_run_is_stopped_within_a_moment_and_goes_on_at_the_next_press(
     trainer: Engine,
 ) -> None:
     digest = begin(trainer, replace(LONG, seed=1))
@@ -147,11 +147,26 @@ def test_a_run_is_stopped_within_a_moment_and_begins_anew_at_the_next_press(
     until(lambda: seen(trainer, digest).ended, seconds=5)
     assert time.monotonic() - pressed < 2
     assert seen(trainer, digest).state == "stopped"
-    assert seen(trainer, digest).epoch.size  # the history so far stays
-    begin(trainer, replace(LONG, seed=1))
-    assert seen(trainer, digest).progress < 0.1
-    trainer.stop(digest)
-    until(lambda: seen(trainer, digest).state == "stopped")
+    end = seen(trainer, digest)
+    assert end.epoch.size  # the history so far stays
+    assert end.can_resume
+    kept = trainer.predictions(digest)  # with the weights of that moment
+    assert kept is not None
+    right = kept.probabilities.argmax(axis=1) == kept.labels
+    assert end.test_accuracy == pytest.approx(right.mean())
+    assert trainer.moments(digest)[-1] == pytest.approx(end.moment, abs=2e-3)
+    assert trainer.branchable(digest) == tuple(end.epoch)
+
+    trainer.submit(replace(LONG, seed=1))
+    until(lambda: seen(trainer, digest).epoch.size > end.epoch.size)
+    again = seen(trainer, digest)
+    assert_array_equal(again.epoch, range(1, again.epoch.size + 1))
+    assert_array_equal(again.loss[: end.epoch.size], end.loss)
+    assert again.test_accuracy is None
+    trainer.pause(digest)
+    until(lambda: seen(trainer, digest).ended, seconds=5)
+    assert seen(trainer, digest).state == "paused"
+    assert seen(trainer, digest).can_resume
 
 
 def test_a_question_is_answered_while_a_training_runs(trainer: Engine) -> None:
@@ -191,7 +206,7 @@ def test_a_killed_worker_fails_the_run_at_once_and_a_fresh_one_repeats_the_other
     end = seen(trainer, digest)
     assert end.state == "failed"
     assert isinstance(end.error, EngineError)
-    assert "press Train to start again" in str(end.error)
+    assert "press Train to go on" in str(end.error)
     assert end.epoch.size  # the epochs so far stay
     past = store().replay(digest)
     assert past is not None
@@ -213,7 +228,7 @@ def test_a_training_that_does_not_hear_is_ended_by_force(
     digest = begin(trainer, replace(LONG, seed=4))
     deaf = worker_of(trainer, digest)
     monkeypatch.setattr(client, "GRACE_SECONDS", 0.1)
-    monkeypatch.setattr(trainer, "_ask_to_stop", lambda _: None)
+    monkeypatch.setattr(trainer, "_tell_to_end", lambda *_: None)
     trainer.stop(digest)
     until(lambda: not deaf.is_running())
     until(lambda: not trainer._active)

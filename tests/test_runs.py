@@ -99,7 +99,7 @@ def test_weights_that_were_torn_are_none(tmp_path: Path) -> None:
     store = RunStore(str(tmp_path))
     store.begin(SPEC)
     store.save_weights(DIGEST, 1, {"dense/kernel": np.zeros(1000)})
-    weights = tmp_path / DIGEST / "weights-0001.npz"
+    weights = tmp_path / DIGEST / "weights-0001.000.npz"
     weights.write_bytes(weights.read_bytes()[:500])
     assert store.weights(DIGEST, 1) is None
 
@@ -147,7 +147,7 @@ def test_the_oldest_runs_make_room_and_the_one_at_work_stays(
     for age, digest in enumerate((old, middle, new)):
         os.utime(tmp_path / digest / "events.jsonl", (age, age))
     monkeypatch.setenv("CVCORE_RUNS_LIMIT", "1.5")  # megabytes, for runs of 0.6
-    store.make_room(keep=old)
+    store.make_room(keep=[old])
     assert {path.name for path in tmp_path.iterdir()} == {old, new}
 
 

@@ -1,6 +1,7 @@
 """The web process's side of the engine: one client, the queue, and a history for each run."""
 
 import contextlib
+import itertools
 import logging
 import os
 import platform
@@ -11,7 +12,7 @@ import threading
 import time
 import uuid
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -20,7 +21,7 @@ from urllib.parse import urlsplit
 
 from cvcore import history, jobs, runs
 from cvcore.errors import N_, CvCoreError, EngineError
-from cvcore.history import Event, Failed, History, Snapshot, Stopped
+from cvcore.history import End, Event, Failed, History, Paused, Snapshot, Stopped
 from cvcore.runs import Predictions, RunStore, RunSummary
 from cvcore.spec import RunSpec, is_digest
 
@@ -75,13 +76,13 @@ class Answer:
         self._error, self._failed_at, self._state = error, time.monotonic(), "failed"
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class _Task:
-    """A training that was handed to a worker."""
+    """Trainings that a worker does as one job: the attempt of each run, by the run's name."""
 
-    name: str
-    attempt: int
+    attempts: Mapping[str, int]
     future: Any
+    forced: bool = False  # ended because one of them did not hear
 
 
 class Engine:
@@ -101,8 +102,10 @@ class Engine:
         self._store = store
         self._lock = threading.Lock()  # never held while something is waited for
         self._histories: OrderedDict[str, History] = OrderedDict()
-        self._waiting: dict[str, int] = {}  # runs in the queue, in order, with their attempt
+        # The queue: what is trained together, with each run's attempt.
+        self._waiting: list[dict[str, int]] = []
         self._active: dict[str, _Task] = {}
+        self._unwanted: set[str] = set()  # deleted while a worker was at them
         self._answers: OrderedDict[tuple[Any, ...], Answer] = OrderedDict()
         self._process: subprocess.Popen[str] | None = None
         self._client: Any = None
@@ -115,7 +118,8 @@ class Engine:
         """Train a run, or join it where it is.
 
         A run that is queued, running or finished is not trained twice; one
-        that stopped, failed or was interrupted begins anew.
+        that was paused or stopped, failed or was interrupted goes on from the
+        last epoch whose state is kept, or begins anew where there is none.
 
         Parameters
         ----------
@@ -130,39 +134,110 @@ class Engine:
         ------
         SettingError
             If the specification cannot be trained.
+        EngineError
+            If the run that it branches off from is not in the store any more.
         """
-        spec.validate()
-        digest = spec.digest()
-        past = self._recall(digest)
+        return self.submit_together((spec,))[0]
+
+    def submit_together(self, specs: Sequence[RunSpec]) -> tuple[str, ...]:
+        """Train runs in turns of half a second of processor time, as one job.
+
+        So a neighbour on the machine favours none of them. Each learns what it
+        learns alone, value for value.
+
+        Parameters
+        ----------
+        specs : sequence of RunSpec
+            Those that are queued, running or finished stay as they are.
+
+        Returns
+        -------
+        tuple of str
+            The runs' names, in the order of the specifications.
+
+        Raises
+        ------
+        SettingError, EngineError
+            As `submit`; then none of them is trained.
+        """
+        wanted = {spec.digest(): spec for spec in specs}
+        for digest, spec in wanted.items():
+            spec.validate()
+            if spec.parent and not self._store.branchable(digest):
+                self._store.check_branch(spec)
+        pasts = {digest: self._recall(digest) for digest in wanted}
         with self._lock:
-            past = self._histories.get(digest, past)
-            if past is not None and past.state not in ("stopped", "failed", "interrupted"):
-                return digest
-            begun = past.attempt if past is not None else 0
-            connected = self._client is not None
-            self._remember(digest, History(spec, state="queued" if connected else "starting"))
-            self._waiting[digest] = begun + 1
+            state: history.State = "queued" if self._client is not None else "starting"
+            order: dict[str, int] = {}
+            for digest, spec in wanted.items():
+                past = self._histories.get(digest, pasts[digest])
+                if past is None:
+                    past = self._remember(digest, History(spec, state=state))
+                elif past.state not in history.UNFINISHED:
+                    continue
+                # One that is just ending, or was deleted at work, may still be heard.
+                ending = self._active.get(digest)
+                begun = max(past.attempt, ending.attempts[digest] if ending else 0)
+                order[digest] = begun + 1
+                past.queue_again(begun + 1, state)
+                self._remember(digest, past)
+            if order:
+                self._waiting.append(order)
         self._orders.put(self._begin_next)
-        return digest
+        return tuple(spec.digest() for spec in specs)
 
     def stop(self, digest: str) -> None:
-        """Ask a run to end; it does within a moment. What it has learned so far stays."""
+        """Ask a run to end; it does within a moment, and says what it knows of the test pictures.
+
+        What it has learned stays, and `submit` goes on with it.
+        """
+        self._ask_to_end(digest, "stop")
+
+    def pause(self, digest: str) -> None:
+        """Ask a run to end for the time being; `submit` goes on with it."""
+        self._ask_to_end(digest, "pause")
+
+    def delete(self, digest: str) -> None:
+        """Remove a run and all that is kept of it; one that is trained is ended first."""
+        if not is_digest(digest):
+            return
+        self._ask_to_end(digest, "pause")
         with self._lock:
-            attempt = self._waiting.pop(digest, None)
+            self._histories.pop(digest, None)
+            if digest in self._active:
+                self._unwanted.add(digest)  # the worker still writes
+        self._store.delete(digest)
+
+    def pin(self, digest: str, pinned: bool) -> None:
+        """Keep a run when others make room, or no longer."""
+        self._store.pin(digest, pinned)
+
+    def _ask_to_end(self, digest: str, how: End) -> None:
+        with self._lock:
+            attempt = self._leave_queue(digest)
             task = self._active.get(digest)
             past = self._histories.get(digest)
         if past is None:
             return
         if attempt is not None:
-            past.add(Stopped(attempt=attempt, number=0, at=time.time()))
-        elif task is not None:
+            kind = Paused if how == "pause" else Stopped
+            past.add(kind(attempt=attempt, number=0, at=time.time()))
+        elif task is not None and past.state not in history.ENDED:
             past.mark("stopping")
-            self._orders.put(partial(self._ask_to_stop, task))
+            self._orders.put(partial(self._tell_to_end, digest, task, how))
             insist = threading.Timer(
-                GRACE_SECONDS, self._orders.put, [partial(self._insist, digest, task)]
+                GRACE_SECONDS, self._orders.put, [partial(self._insist, digest, task, how)]
             )
             insist.daemon = True
             insist.start()
+
+    def _leave_queue(self, digest: str) -> int | None:
+        for order in self._waiting:
+            if digest in order:
+                attempt = order.pop(digest)
+                self._waiting = [it for it in self._waiting if it]
+                return attempt
+        return None
 
     def snapshot(self, digest: str) -> Snapshot | None:
         """Return what is known of a run, from memory or else from the store.
@@ -181,8 +256,9 @@ class Engine:
         if past is None:
             return None
         with self._lock:
-            order = list(self._waiting)
-            ahead = order.index(digest) + len(self._active) if digest in order else 0
+            queued = [place for place, order in enumerate(self._waiting) if digest in order]
+            before = [*self._active, *itertools.chain(*self._waiting[: queued[0] if queued else 0])]
+            ahead = len(before) if queued else 0
         return past.snapshot(ahead=ahead)
 
     def spec(self, digest: str) -> RunSpec | None:
@@ -191,11 +267,27 @@ class Engine:
         return past.spec if past is not None else None
 
     def predictions(self, digest: str) -> Predictions | None:
-        """Return what a finished run's network said of the test pictures; None before that."""
+        """Return what a finished or stopped run's network says of the test pictures, or None."""
         past = self._recall(digest)
-        if past is None or past.state != "finished":
+        if past is None or past.state not in ("finished", "stopped"):
             return None
         return self._store.predictions(digest)
+
+    def moments(self, digest: str) -> tuple[float, ...]:
+        """Return when a run's weights were kept, in epochs.
+
+        Returns
+        -------
+        tuple of float
+            0.0, the first weights; some moments inside the first epoch; 1.0, 2.0, …; and
+            where it ended inside an epoch, there too. Those of a branch begin with the epoch
+            from which it branched.
+        """
+        return self._store.moments(digest) if is_digest(digest) else ()
+
+    def branchable(self, digest: str) -> tuple[int, ...]:
+        """Return the epochs of a run after which all is kept that going on from there needs."""
+        return self._store.branchable(digest) if is_digest(digest) else ()
 
     def recent(self, count: int = 20) -> tuple[RunSummary, ...]:
         """Return the runs of the store that were written to last, the newest first."""
@@ -259,7 +351,10 @@ class Engine:
         past.mark(
             "interrupted",
             EngineError(
-                N_("This run was interrupted when the server ended. Press Train to start it again.")
+                N_(
+                    "This run was interrupted when the server ended. Press Train to go on from "
+                    "its last finished epoch."
+                )
             ),
         )
         with self._lock:
@@ -286,7 +381,9 @@ class Engine:
 
     def _end(self, digest: str, attempt: int, kind: type[Event], **values: Any) -> None:
         with self._lock:
-            past = self._histories[digest]
+            past = self._histories.get(digest)
+        if past is None:  # deleted
+            return
         number = past.next_number if past.attempt == attempt else 0
         event = kind(attempt=attempt, number=number, at=time.time(), **values)
         past.add(event)
@@ -305,7 +402,7 @@ class Engine:
                 _LOG.exception("The engine's thread met an error and goes on")
 
     def _begin_next(self) -> None:
-        """Hand the next run to a worker, if one is free."""
+        """Hand what waits to a worker, as far as one is free."""
         with self._lock:
             if not self._waiting:
                 return
@@ -313,70 +410,92 @@ class Engine:
             client = self._connect()
         except EngineError as error:
             with self._lock:
-                waiting, self._waiting = self._waiting, {}
-            for digest, attempt in waiting.items():
-                self._fail(digest, attempt, error)
+                waiting, self._waiting = self._waiting, []
+            for order in waiting:
+                for digest, attempt in order.items():
+                    self._fail(digest, attempt, error)
             return
-        free = _slots(client) - len(self._active)
         if not self._active:
             self._recycle(client)
         with self._lock:
-            for digest in self._waiting:
+            for digest in itertools.chain(*self._waiting):
                 self._histories[digest].mark("queued")
-            begun = {}
-            for digest in list(self._waiting)[: max(free, 0)]:
-                begun[digest] = self._hand_over(client, digest, self._waiting.pop(digest))
-        for digest, task in begun.items():
-            task.future.add_done_callback(partial(self._later, partial(self._settle, digest, task)))
+            free = max(_slots(client) - len(set(self._active.values())), 0)
+            # A run that is just being ended is not begun a second time beside itself.
+            ready = [it for it in self._waiting if it.keys().isdisjoint(self._active)][:free]
+            self._waiting = [it for it in self._waiting if it not in ready]
+            begun = [self._hand_over(client, order) for order in ready]
+        for task in begun:
+            task.future.add_done_callback(partial(self._later, partial(self._settle, task)))
 
-    def _hand_over(self, client: Any, digest: str, attempt: int) -> _Task:
+    def _hand_over(self, client: Any, order: dict[str, int]) -> _Task:
         # The attempt keeps a new try apart from one that is just ending. Two web processes
         # on one cluster that ask for the same try share it.
-        name = f"{digest}-{attempt}"
         future = client.submit(
             jobs.train,
             self._store.url,
-            self._histories[digest].spec,
-            attempt,
-            name,
-            key=name,
+            tuple(self._histories[digest].spec for digest in order),
+            tuple(order.values()),
+            key="+".join(jobs.name_of(*it) for it in order.items()),
             resources={"training": 1},
             pure=False,
         )
-        self._active[digest] = _Task(name, attempt, future)
-        return self._active[digest]
+        task = _Task(order, future)
+        self._active |= dict.fromkeys(order, task)
+        return task
 
     def _later(self, order: Callable[[], None], _: Any) -> None:
         self._orders.put(order)
 
-    def _settle(self, digest: str, task: _Task) -> None:
-        """Take note that a worker is done with a run, or will never be."""
+    def _settle(self, task: _Task) -> None:
+        """Take note that a worker is done with its runs, or will never be."""
         with self._lock:
-            if self._active.get(digest) is not task:
-                return
-            del self._active[digest]
-            past = self._histories[digest]
-        if past.state not in history.ENDED:
-            if task.future.status == "finished":
-                for event in self._store.events(digest):
-                    past.add(event)
-            if past.state not in history.ENDED:
-                self._fail(digest, task.attempt, _reason(task.future))
+            mine = [digest for digest, it in self._active.items() if it is task]
+            unwanted = self._unwanted.intersection(mine)
+            self._unwanted -= unwanted
+            for digest in mine:
+                del self._active[digest]
+        for digest in mine:
+            if digest in unwanted:
+                self._store.delete(digest)
+            else:
+                self._take_leave(digest, task)
         # dask does again what somebody still holds, when the worker dies that has it.
         task.future.release()
         self._begin_next()
 
-    def _ask_to_stop(self, task: _Task) -> None:
-        if self._client is not None:
-            self._client.run(jobs.stop, task.name, on_error="ignore")
+    def _take_leave(self, digest: str, task: _Task) -> None:
+        """Learn how a run ended that no worker is at any more."""
+        with self._lock:
+            past = self._histories[digest]
+        attempt = task.attempts[digest]
+        if past.attempt != attempt or past.state in history.ENDED:
+            return
+        if task.future.status == "finished":
+            for event in self._store.events(digest):
+                past.add(event)
+        if past.state not in history.ENDED:
+            self._fail(digest, attempt, _reason(task.future) if not task.forced else _forced())
 
-    def _insist(self, digest: str, task: _Task) -> None:
+    def _tell_to_end(self, digest: str, task: _Task, how: End) -> None:
+        if self._client is not None:
+            name = jobs.name_of(digest, task.attempts[digest])
+            self._client.run(jobs.end, name, how, on_error="ignore")
+
+    def _insist(self, digest: str, task: _Task, how: End) -> None:
         """End a training that did not hear: its worker starts anew."""
         with self._lock:
+            past = self._histories.get(digest)
             if self._active.get(digest) is not task:
                 return
-        self._end(digest, task.attempt, Stopped)
-        busy = [worker for worker, names in self._client.processing().items() if task.name in names]
+        # In a job of several, one run has ended while the others go on.
+        if past is not None and past.state in history.ENDED:
+            return
+        if past is not None:
+            self._end(digest, task.attempts[digest], Paused if how == "pause" else Stopped)
+        task.forced = True
+        key = task.future.key
+        busy = [worker for worker, names in self._client.processing().items() if key in names]
         task.future.cancel()  # before, so that nobody tries it again
         self._client.restart_workers(busy, timeout=30)
 
@@ -468,9 +587,9 @@ class Engine:
         _close_input(process)
         self._drop_client()
         with self._lock:
-            active = dict(self._active)
-        for digest, task in active.items():
-            self._settle(digest, task)
+            active = set(self._active.values())
+        for task in active:
+            self._settle(task)
         self._begin_next()
 
     def _drop_client(self) -> None:
@@ -510,10 +629,19 @@ def _reason(future: Any) -> CvCoreError:
         return EngineError(
             N_(
                 "The process that trains was killed, perhaps because the machine's memory ran "
-                "out. What it had learned so far is shown; press Train to start again."
+                "out. Its finished epochs are kept; press Train to go on from the last of them."
             )
         )
     return jobs.unforeseen(error)
+
+
+def _forced() -> EngineError:
+    return EngineError(
+        N_(
+            "A run that was trained in turns with this one did not end when it was asked to, "
+            "so the process that trains was started anew. Press Train to go on."
+        )
+    )
 
 
 def _is_trained_elsewhere(past: History) -> bool:

@@ -1,6 +1,5 @@
 """A run trains what its specification says, tells it, and repeats itself value for value."""
 
-import contextlib
 import itertools
 import math
 import time
@@ -16,11 +15,12 @@ from numpy.testing import assert_allclose, assert_array_equal
 from cvcore import inference, models, training
 from cvcore.arrays import AnyArray
 from cvcore.datasets import load
-from cvcore.history import Batch, Epoch, Event, Started
+from cvcore.history import Batch, End, Epoch, Event, Started
 from cvcore.networks import Convolution, Dense, Flatten, Pooling
-from cvcore.runs import Predictions
+from cvcore.runs import Predictions, TrainingState
 from cvcore.spec import Augmentation, RunSpec
-from cvcore.training import Outcome, StopAsked
+from cvcore.training import Start
+from cvcore.turns import Turn
 
 SPEC = RunSpec(
     dataset="digits",
@@ -38,29 +38,52 @@ SERIES = ("loss", "accuracy", "val_loss", "val_accuracy")
 class Told:
     """Trains, and keeps what was told and which weights there were."""
 
-    def __init__(self, spec: RunSpec, *, stop_after: float = math.inf) -> None:
+    def __init__(
+        self,
+        spec: RunSpec,
+        *,
+        how: End = "stop",
+        stop_after: float = math.inf,
+        start: Start | None = None,
+        turn: Turn | None = None,
+    ) -> None:
         self.events: list[tuple[type[Event], dict[str, Any]]] = []
         self.moments: defaultdict[type[Event], list[float]] = defaultdict(list)
-        self.weights: dict[int, dict[str, AnyArray]] = {}
-        self.asked = 0
+        self.weights: dict[float, dict[str, AnyArray]] = {}
+        self.states: dict[float, TrainingState] = {}
+        self.times_asked = 0
+        self.how: End = how
         self.stop_after = stop_after
-        self.outcome: Outcome | None = None
-        with contextlib.suppress(StopAsked):
-            self.outcome = training.train(
-                spec, emit=self.emit, stopped=self.stopped, keep=self.keep
-            )
+        self.spec = spec
+        self.outcome = training.train(
+            spec, emit=self.emit, keep=self.keep, asked=self.asked, start=start, turn=turn
+        )
 
     def emit(self, kind: type[Event], **values: Any) -> None:
         self.events.append((kind, values))
         self.moments[kind].append(time.monotonic())
 
-    def stopped(self) -> bool:
-        self.asked += 1
-        return self.asked > self.stop_after
+    def asked(self) -> End | None:
+        self.times_asked += 1
+        return self.how if self.times_asked > self.stop_after else None
 
-    def keep(self, epoch: int, weights: dict[str, AnyArray]) -> None:
-        assert not any(kind is Epoch and it["epoch"] == epoch for kind, it in self.events)
-        self.weights[epoch] = weights
+    def keep(
+        self, moment: float, weights: dict[str, AnyArray], state: TrainingState | None
+    ) -> None:
+        assert not any(kind is Epoch and it["epoch"] == moment for kind, it in self.events)
+        self.weights[moment] = weights
+        if state is not None:
+            self.states[moment] = state
+
+    def after(self, epoch: int, *, own: bool = True) -> Start:
+        """What goes on from an epoch's end, as it comes from the store."""
+        return Start(
+            epoch=epoch,
+            weights=tuple(self.weights[epoch].values()),
+            state=self.states[epoch],
+            optimiser=self.spec.optimiser,
+            own=own,
+        )
 
     def of(self, wanted: type[Event]) -> list[dict[str, Any]]:
         return [values for kind, values in self.events if kind is wanted]
@@ -70,7 +93,7 @@ class Told:
 
     @property
     def predictions(self) -> Predictions:
-        assert self.outcome is not None
+        assert self.outcome.predictions is not None
         return self.outcome.predictions
 
 
@@ -151,8 +174,7 @@ def test_the_weights_of_an_epoch_give_that_epochs_validation_accuracy(told: Told
     data, held_back = load("digits"), SPEC.sizes()[1]
     images = data.training_images[-held_back:].astype(np.float32) / 255
     labels = data.training_labels[-held_back:]
-    assert sorted(told.weights) == [1, 2]
-    for epoch, weights in told.weights.items():
+    for epoch, weights in ((1, told.weights[1]), (2, told.weights[2])):
         model = models.build(SPEC)
         models.set_weights(model, weights)
         right = np.asarray(model(images)).argmax(axis=1) == labels
@@ -161,7 +183,6 @@ def test_the_weights_of_an_epoch_give_that_epochs_validation_accuracy(told: Told
 
 def test_the_test_result_is_what_keras_evaluates(told: Told) -> None:
     data = load("digits")
-    assert told.outcome is not None
     expected = told.outcome.model.evaluate(
         data.test_images / 255, data.test_labels, verbose=0, return_dict=True
     )
@@ -173,7 +194,9 @@ def test_the_test_result_is_what_keras_evaluates(told: Told) -> None:
 
 
 def test_weights_from_the_store_predict_the_same_again(told: Told) -> None:
-    again = inference.predict_again(SPEC, told.weights[2])
+    model = models.build(SPEC)
+    models.set_weights(model, told.weights[2])
+    again = inference.predict(model, SPEC, load("digits"))
     assert_allclose(again.probabilities, told.predictions.probabilities, atol=1e-6)
 
 
@@ -189,9 +212,9 @@ def test_the_score_of_three_pictures_worked_by_hand() -> None:
 
 def test_a_stop_ends_a_run_in_the_middle_of_an_epoch() -> None:
     told = Told(replace(SPEC, epochs=100), stop_after=6)  # 4 groups of batches an epoch
-    assert told.outcome is None
-    assert told.asked == 7
+    assert told.times_asked == 7
     assert len(told.of(Epoch)) == 1
+    assert told.outcome.ended_by == "stop"
 
 
 def test_an_early_stop_ends_after_the_epoch_that_reached_it(told: Told) -> None:
@@ -199,11 +222,9 @@ def test_an_early_stop_ends_after_the_epoch_that_reached_it(told: Told) -> None:
     assert first < second
     early = Told(replace(SPEC, epochs=9, early_stop=second))
     assert len(early.of(Epoch)) == 2
-    assert early.outcome is not None
-    assert early.outcome.early
+    assert early.outcome.ended_by == "accuracy"
     last = Told(replace(SPEC, early_stop=second)).outcome
-    assert last is not None
-    assert not last.early  # it was the last epoch anyway
+    assert last.ended_by == ""  # it was the last epoch anyway
 
 
 def test_without_a_validation_split_there_is_no_validation() -> None:
@@ -244,10 +265,8 @@ def test_augmentation_draws_anew_each_epoch_and_nothing_where_there_is_none() ->
 )
 def test_scalings_lead_to_the_range_they_name(scaling: Any, low: float, high: float) -> None:
     data = load("digits")
-    shift, scale = inference.scaling(replace(SPEC, scaling=scaling), data)
-    scaled = np.concatenate(
-        [np.asarray(it) for it in inference.batches(data.training_images, shift, scale)]
-    )
+    see = inference.prepare(replace(SPEC, scaling=scaling), data)
+    scaled = np.concatenate([np.asarray(it) for it in inference.batches(data.training_images, see)])
     assert (scaled.min(), scaled.max()) == (low, high)
 
 
