@@ -42,6 +42,7 @@ def test_the_numbers_of_a_tiny_data_set_are_those_of_the_head(tiny: None) -> Non
     assert told.deviation == pytest.approx(125**0.5)  # (15² + 5² + 5² + 15²) / 4
     assert told.grey is None
     assert_array_equal(told.means.ravel(), [20, 30, np.nan])  # of c nothing is learned
+    assert told.nearest == 0.5  # 11 and 21 are both nearest to the mean of a
 
 
 def test_a_threshold_leaves_two_values_and_the_grey_ones_are_told_too(tiny: None) -> None:
@@ -92,6 +93,8 @@ def test_real_data_is_counted_as_numpy_counts_it(name: str) -> None:
     assert (told.low, told.high) == (learned.min(), learned.max())
     assert_allclose([told.mean, told.deviation], [learned.mean(), learned.std()], rtol=1e-12)
     assert_allclose(told.means[1], learned[labels == 1].mean(axis=0), rtol=1e-6)
+    apart = [((told.means - it) ** 2).sum(axis=(1, 2, 3)).argmin() for it in data.test_images]
+    assert told.nearest == (np.array(apart) == data.test_labels).mean()
 
 
 def test_chunks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
