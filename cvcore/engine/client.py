@@ -107,6 +107,7 @@ class Engine:
         self._active: dict[str, _Task] = {}
         self._unwanted: set[str] = set()  # deleted while a worker was at them
         self._answers: OrderedDict[tuple[Any, ...], Answer] = OrderedDict()
+        self._computed: dict[tuple[Any, ...], Answer] = {}
         self._process: subprocess.Popen[str] | None = None
         self._client: Any = None
         self._orders: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
@@ -320,6 +321,35 @@ class Engine:
         self._orders.put(partial(self._put_question, job, arguments, answer))
         return answer
 
+    def compute(self, job: Callable[..., Any], *arguments: Any) -> Answer:
+        """Ask a worker something that takes long: trainings and it wait for each other.
+
+        Parameters
+        ----------
+        job : callable
+            A function that a worker can import; it keeps what it finds, if that is to last.
+        *arguments : hashable
+            What follows its first argument, the run store.
+
+        Returns
+        -------
+        Answer
+            The same one while it is under way; one that has failed is asked anew at once.
+        """
+        question = (job.__name__, *arguments)
+        with self._lock:
+            answer = self._computed.get(question)
+            if answer is not None and answer.state != "failed":
+                return answer
+            answer = self._computed[question] = Answer()
+        self._orders.put(partial(self._put_question, job, arguments, answer, slot="training"))
+        return answer
+
+    def computed(self, job: Callable[..., Any], *arguments: Any) -> Answer | None:
+        """Return what `compute` returned for the same in this process, or None."""
+        with self._lock:
+            return self._computed.get((job.__name__, *arguments))
+
     def warm_up(self) -> None:
         """Start the engine and let its worker import TensorFlow, before it is needed."""
         self.ask(jobs.warm_up)
@@ -415,7 +445,9 @@ class Engine:
                 for digest, attempt in order.items():
                     self._fail(digest, attempt, error)
             return
-        if not self._active:
+        with self._lock:
+            idle = not self._active and all(it.state != "pending" for it in self._computed.values())
+        if idle:
             self._recycle(client)
         with self._lock:
             for digest in itertools.chain(*self._waiting):
@@ -500,7 +532,11 @@ class Engine:
         self._client.restart_workers(busy, timeout=30)
 
     def _put_question(
-        self, job: Callable[..., Any], arguments: tuple[Any, ...], answer: Answer
+        self,
+        job: Callable[..., Any],
+        arguments: tuple[Any, ...],
+        answer: Answer,
+        slot: Literal["question", "training"] = "question",
     ) -> None:
         try:
             client = self._connect()
@@ -512,7 +548,7 @@ class Engine:
             self._store.url,
             *arguments,
             key=f"{job.__name__}-{uuid.uuid4().hex}",
-            resources={"question": 1},
+            resources={slot: 1},
             pure=False,
         )
         future.add_done_callback(partial(self._later, partial(_settle_answer, answer, future)))
