@@ -18,7 +18,17 @@ from cvcore.convolution import (
     padding_amounts,
 )
 from cvcore.errors import N_, SettingError
-from cvcore.networks import Convolution, Dense, Flatten, Layer, Pooling
+from cvcore.networks import (
+    ActivationLayer,
+    BatchNormalisation,
+    Convolution,
+    Dense,
+    Dropout,
+    Flatten,
+    GlobalAveragePooling,
+    Layer,
+    Pooling,
+)
 
 OUTPUT_SIZE = r"\left\lfloor \frac{n + 2p - f}{s} \right\rfloor + 1"
 """What `output_size` computes, for the page: n pixels, p of padding, kernel f, stride s."""
@@ -54,7 +64,8 @@ class LayerRow:
     input_shape, output_shape : tuple of int
         (height, width, channels), or (values,) once they are in one row.
     parameters : int
-        Weights and biases that are learned.
+        Weights and biases, and the running means and variances of batch normalisation, which
+        are not learned by descent: half of its four for each channel.
     connections : int
         Lines from an input, or from a bias, to an output: one for each weight each
         time it is used, as LeCun counts them. Windows over padding count in full.
@@ -209,8 +220,8 @@ def receptive_field(layers: Sequence[Layer]) -> tuple[Reach, ...]:
     Parameters
     ----------
     layers : sequence of Layer
-        Counted up to the first that is neither a convolution nor pooling: behind
-        it every value sees the whole picture.
+        Counted up to the first that brings maps into one row: behind it every value
+        sees the whole picture.
 
     Returns
     -------
@@ -232,10 +243,11 @@ def receptive_field(layers: Sequence[Layer]) -> tuple[Reach, ...]:
     size = jump = 1
     reaches = []
     for layer in layers:
-        if not isinstance(layer, Convolution | Pooling):
+        if isinstance(layer, Flatten | Dense | GlobalAveragePooling):
             break
-        size += (layer.size - 1) * jump
-        jump *= _stride(layer)
+        if isinstance(layer, Convolution | Pooling):
+            size += (layer.size - 1) * jump
+            jump *= _stride(layer)
         reaches.append(Reach(layer, size, jump))
     return tuple(reaches)
 
@@ -394,6 +406,16 @@ def _count(layer: Layer, shape: Shape, position: int) -> LayerRow:
         case Pooling():
             maps = _maps(layer, shape, position, "valid")
             return LayerRow(layer, shape, maps, 0, math.prod(maps) * layer.size**2, 0)
+        case GlobalAveragePooling():
+            if len(shape) != 3:
+                raise _in_a_row(position)
+            return LayerRow(layer, shape, shape[2:], 0, math.prod(shape), 0)
+        case BatchNormalisation():
+            # Once it has learned, its means and scales are one factor and one addend a value.
+            values = math.prod(shape)
+            return LayerRow(layer, shape, shape, 4 * shape[-1], 2 * values, values)
+        case ActivationLayer() | Dropout():
+            return LayerRow(layer, shape, shape, 0, math.prod(shape), 0)
 
 
 def _maps(
@@ -401,13 +423,7 @@ def _maps(
 ) -> tuple[int, int, int]:
     """Return the (height, width, channels) to which a layer's window brings feature maps."""
     if len(shape) != 3:
-        raise SettingError(
-            N_(
-                "Layer {position} slides a window, but the values before it are already in one "
-                "row. Put it before the flatten layer."
-            ),
-            position=position,
-        )
+        raise _in_a_row(position)
     height, width, channels = shape
     if padding == "valid" and layer.size > min(height, width):
         raise SettingError(
@@ -427,12 +443,29 @@ def _maps(
     return rows, columns, channels
 
 
+def _in_a_row(position: int) -> SettingError:
+    return SettingError(
+        N_(
+            "Layer {position} slides a window, but the values before it are already in one "
+            "row. Put it before the flatten layer."
+        ),
+        position=position,
+    )
+
+
 def _check_numbers(layer: Layer, position: int) -> None:
     """Refuse a layer that has no filter, no unit, no window, or no step."""
     for name, number in vars(layer).items():
         if isinstance(number, int) and number < 1:
             raise SettingError(
                 N_("Layer {position} has {name} = {number}; it must be at least 1."),
+                position=position,
+                name=name,
+                number=number,
+            )
+        if isinstance(number, float) and not 0 <= number < 1:
+            raise SettingError(
+                N_("Layer {position} has {name} = {number}; it must be from 0 to below 1."),
                 position=position,
                 name=name,
                 number=number,

@@ -7,7 +7,17 @@ import numpy as np
 
 from cvcore.arrays import AnyArray
 from cvcore.datasets import DATASETS
-from cvcore.networks import Convolution, Dense, Flatten, Layer, Pooling
+from cvcore.networks import (
+    ActivationLayer,
+    BatchNormalisation,
+    Convolution,
+    Dense,
+    Dropout,
+    Flatten,
+    GlobalAveragePooling,
+    Layer,
+    Pooling,
+)
 from cvcore.spec import RunSpec, learning_rates
 
 
@@ -140,6 +150,14 @@ def _layer(layer: Layer, *, name: str, seed: int) -> keras.Layer:
                 keras.layers.MaxPooling2D if layer.how == "max" else keras.layers.AveragePooling2D
             )
             return pool(layer.size, strides=layer.stride, name=name)
+        case GlobalAveragePooling():
+            return keras.layers.GlobalAveragePooling2D(name=name)
+        case BatchNormalisation():
+            return keras.layers.BatchNormalization(momentum=layer.momentum, name=name)
+        case ActivationLayer():
+            return keras.layers.Activation(layer.activation, name=name)
+        case Dropout():
+            return keras.layers.Dropout(layer.rate, seed=seed, name=name)
         case Flatten():
             return keras.layers.Flatten(name=name)
         case Dense():

@@ -120,8 +120,22 @@ def _vgg_block(filters: int, convolutions: int) -> Network:
     return (convolution,) * convolutions + (Pooling(size=2),)
 
 
+def _batch_normalised(filters: int, size: int, stride: int) -> Network:
+    return (
+        Convolution(filters=filters, size=size, stride=stride, padding="same"),
+        BatchNormalisation(momentum=0.9),
+        ActivationLayer(activation="relu"),
+    )
+
+
 NETWORKS: Mapping[str, NamedNetwork] = MappingProxyType(
     {
+        "linear": NamedNetwork(
+            label=N_("A single neuron per class"),
+            layers=(Flatten(), Dense(units=10, activation="softmax")),
+            input_shape=(28, 28, 1),
+            source="Lecture notes: the linear classifier",
+        ),
         "dense": NamedNetwork(
             label=N_("The lecture's dense classifier"),
             layers=(
@@ -149,6 +163,22 @@ NETWORKS: Mapping[str, NamedNetwork] = MappingProxyType(
             input_shape=(28, 28, 1),
             source="Lecture notes: Fashion-MNIST with a CNN",
         ),
+        "cnn_relu": NamedNetwork(
+            label=N_("The lecture's CNN with ReLU"),
+            layers=(
+                Convolution(filters=64, size=3, padding="same", activation="relu"),
+                Pooling(size=2),
+                Convolution(filters=32, size=3, padding="same", activation="relu"),
+                Pooling(size=2),
+                Convolution(filters=16, size=3, padding="same", activation="relu"),
+                Flatten(),
+                Dense(units=256, activation="relu"),
+                Dense(units=128, activation="relu"),
+                Dense(units=10, activation="softmax"),
+            ),
+            input_shape=(28, 28, 1),
+            source="Lecture notes: Fashion-MNIST with a CNN, with ReLU in its convolutions",
+        ),
         # The 1998 network as it is taught: its pooling has no weights, and its second convolution
         # looks at every map of the first.
         "lenet5": NamedNetwork(
@@ -165,6 +195,47 @@ NETWORKS: Mapping[str, NamedNetwork] = MappingProxyType(
             ),
             input_shape=(32, 32, 1),
             source="Y. LeCun et al., Gradient-Based Learning Applied to Document Recognition, 1998",
+        ),
+        # For pictures of 28 × 28: "same" padding gives them the border that 32 × 32 had.
+        "lenet5_28": NamedNetwork(
+            label=N_("LeNet-5 for 28 × 28 pixels"),
+            layers=(
+                Convolution(filters=6, size=5, padding="same", activation="tanh"),
+                Pooling(size=2, how="average"),
+                Convolution(filters=16, size=5, activation="tanh"),
+                Pooling(size=2, how="average"),
+                Flatten(),
+                Dense(units=120, activation="tanh"),
+                Dense(units=84, activation="tanh"),
+                Dense(units=10, activation="softmax"),
+            ),
+            input_shape=(28, 28, 1),
+            source="Y. LeCun et al., Gradient-Based Learning Applied to Document Recognition, 1998",
+        ),
+        "vgg_small": NamedNetwork(
+            label=N_("A small VGG"),
+            layers=(
+                *_vgg_block(filters=32, convolutions=2),
+                *_vgg_block(filters=64, convolutions=2),
+                Flatten(),
+                Dropout(rate=0.5),
+                Dense(units=128, activation="relu"),
+                Dense(units=10, activation="softmax"),
+            ),
+            input_shape=(28, 28, 1),
+            source="After K. Simonyan, A. Zisserman, Very Deep Convolutional Networks, 2015",
+        ),
+        "fast": NamedNetwork(
+            label=N_("Fast"),
+            layers=(
+                *_batch_normalised(filters=32, size=5, stride=2),
+                *_batch_normalised(filters=64, size=3, stride=2),
+                Flatten(),
+                Dense(units=128, activation="relu"),
+                Dense(units=10, activation="softmax"),
+            ),
+            input_shape=(28, 28, 1),
+            source="S. Ioffe, C. Szegedy, arXiv:1502.03167, for the batch normalisation",
         ),
         "vgg16": NamedNetwork(
             label=N_("VGG16"),
@@ -184,3 +255,20 @@ NETWORKS: Mapping[str, NamedNetwork] = MappingProxyType(
         ),
     }
 )
+
+
+def preset(name: str, classes: int) -> Network:
+    """Return a network of `NETWORKS` with as many outputs as there are classes.
+
+    Parameters
+    ----------
+    name : str
+        A name in `NETWORKS`.
+    classes : int
+
+    Returns
+    -------
+    tuple of Layer
+    """
+    body = NETWORKS[name].layers[:-1]
+    return (*body, Dense(units=classes, activation="softmax"))
