@@ -7,7 +7,17 @@ import streamlit as st
 
 from cvcore import display
 from cvcore.arrays import ByteArray, FloatArray
-from cvcore.networks import Convolution, Dense, Layer, Pooling
+from cvcore.networks import (
+    ActivationLayer,
+    BatchNormalisation,
+    Convolution,
+    Dense,
+    Dropout,
+    Flatten,
+    GlobalAveragePooling,
+    Layer,
+    Pooling,
+)
 from pages.ui.picture import ColourBar, Pick, short, show_picture
 from pages.ui.tables import table
 from pages.ui.words import Say
@@ -198,4 +208,13 @@ def describe_layer(say: Say, layer: Layer) -> str:
             return say("Average pooling {size} × {size}", size=size)
         case Dense(units=units, activation=activation):
             return say("Dense, {units} units, {activation}", units=units, activation=activation)
-    return say("Flatten")
+        case GlobalAveragePooling():
+            return say("Global average pooling")
+        case BatchNormalisation():
+            return say("Batch normalisation")
+        case ActivationLayer(activation=activation):
+            return say("Activation {activation}", activation=activation)
+        case Dropout(rate=rate):
+            return say("Dropout of {share} %", share=f"{100 * rate:g}")
+        case Flatten():
+            return say("Flatten")

@@ -213,7 +213,9 @@ def test_a_kernel_as_large_as_the_picture_is_a_dense_layer() -> None:
 
 def test_the_matrix_of_a_large_picture_is_drawn_smaller_and_the_page_says_so() -> None:
     page = opened("sharing", share_n=224)
-    assert any("The drawing shows a picture of 10 × 10" in caption.value for caption in page.caption)
+    assert any(
+        "The drawing shows a picture of 10 × 10" in caption.value for caption in page.caption
+    )
     assert f"{224**2 * 222**2:,} connections" in notice(page)
 
 
@@ -301,7 +303,12 @@ def test_a_networks_table_lists_the_published_parameters(name: str, parameters: 
         ),
         "",
     ]
-    assert [row[2] for row in everything[1:]] == ["101,770", "258,874", "61,706", "138,357,544"]
+    listed = {row[0]: row[2] for row in everything[1:]}
+    assert len(listed) == len(NETWORKS)
+    assert listed["The lecture's dense classifier"] == "101,770"
+    assert listed["The lecture's CNN"] == "258,874"
+    assert listed["LeNet-5"] == "61,706"
+    assert listed["VGG16"] == "138,357,544"
 
 
 def test_vgg16_is_heavy_in_its_first_dense_layer() -> None:
