@@ -187,6 +187,13 @@ def test_the_values_are_those_of_the_file_and_of_the_scaling(
     assert_allclose(written([after[1:4]])[0], expected, rtol=0.006, atol=1e-9)
 
 
+def test_the_scaling_is_written_with_the_brightest_pixel_of_the_window() -> None:
+    page = look(replace(DIGITS, scaling="unit"), data_topic="values", data_class="0")
+    brightest = int(datasets.load("digits").training_images[0].max())
+    formula = page.latex[0].value
+    assert rf"\frac{{{brightest}}}{{255}}={brightest / 255:.3g}" in formula
+
+
 def test_a_label_stands_as_an_integer_beside_its_one_hot_row() -> None:
     page = look(data_topic="values", data_class="5")
     head, row = tables(page)[-1]
@@ -275,11 +282,9 @@ def test_what_cannot_be_had_is_explained_and_can_be_tried_again(engine: AtOnce) 
     assert component(page, "data_raw")
 
 
-@pytest.mark.parametrize("name", ["faces", "fashion_mnist"])
 @pytest.mark.parametrize("topic", ["pictures", "split", "values", "means"])
-def test_every_topic_opens_in_korean_too(topic: str, name: str, keras_home: Path) -> None:
-    spec = FACES if name == "faces" else replace(DIGITS, dataset=name)
-    page = look(spec, data_topic=topic, lang="ko")
+def test_every_topic_opens_in_korean_too(topic: str) -> None:
+    page = look(FACES, data_topic=topic, lang="ko")
     assert not page.warning
     assert page.segmented_control(key="data_topic").value == topic
 

@@ -13,7 +13,7 @@ from cvcore.data_views import DownloadingError, ExamplePictures, Part, Summary
 from cvcore.datasets import DATASETS
 from cvcore.engine import Answer, engine
 from cvcore.history import Snapshot
-from cvcore.spec import SCALINGS, RunSpec
+from cvcore.spec import RunSpec
 from pages.ui import address
 from pages.ui.gallery import Tile, show_gallery
 from pages.ui.inputs import choose
@@ -476,7 +476,7 @@ def _show_window(
             scale_limit=max(abs(end) for end in ends) or 1.0,
             signed=min(ends) < 0,
         )
-    _show_scaling(say, spec, numbers, float(raw[size // 2, size // 2]))
+    _show_scaling(say, spec, numbers, float(raw.max()))
 
 
 def _pick(say: Say, top: int, column: int, rows: int, columns: int) -> Pick | None:
@@ -508,7 +508,7 @@ def _say_values(name: str, values: FloatArray) -> str:
 
 
 def _show_scaling(say: Say, spec: RunSpec, numbers: Summary, pixel: float) -> None:
-    """Write the scaling with its numbers filled in, and what it makes of all values."""
+    """Write the scaling with a pixel's number filled in, and what it makes of all values."""
     shift, scale = data_views.shift_and_scale(spec.scaling, numbers)
     left, right = st.columns([1, 1.5], gap="medium", vertical_alignment="center")
     with left:
@@ -542,12 +542,28 @@ def _show_scaling(say: Say, spec: RunSpec, numbers: Summary, pixel: float) -> No
             ],
             rows,
         )
-    st.caption(
-        say(
-            "Scaling: {how}. It is measured on the pictures to learn from alone, and done to all. "
-            "With “Leave the values as they are” the first steps are far too long: try it.",
-            how=say(SCALINGS[spec.scaling]),
-        )
+    st.caption(_say_scaling(say, spec.scaling, numbers))
+
+
+def _say_scaling(say: Say, how: str, numbers: Summary) -> str:
+    match how:
+        case "unit":
+            return say("Every value is divided by 255, the largest that a pixel can have.")
+        case "minmax":
+            return say(
+                "The smallest value, {low}, becomes 0 and the largest, {high}, becomes 1. Both are "
+                "taken from the pictures to learn from alone, and all are scaled by them.",
+                low=numbers.low,
+                high=numbers.high,
+            )
+        case "standardise":
+            return say(
+                "The mean becomes 0 and the standard deviation 1. Both are taken from the pictures "
+                "to learn from alone, and all are scaled by them."
+            )
+    return say(
+        "The values stay as they are: sums in the first layer are 255 times as large as after "
+        "dividing by 255, which makes learning hard. Train it once, and see."
     )
 
 
