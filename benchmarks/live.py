@@ -1,10 +1,10 @@
 """What watching a training costs: a run as the worker does it, against bare `model.fit`.
 
 Ours is all of a run: shuffled by its seed, events told and written to a run
-store, weights and the optimiser's state kept after each epoch, and the test pictures predicted at the
-end. The peer is what a notebook has: arrays already scaled, `compile`,
-`fit(…, verbose=0)` and nothing else. Same network, pictures, batches and
-validation pictures; processor time of the whole process; bare against bare
+store, weights and the state of the optimiser kept after each epoch, and the
+test pictures predicted at the end. The peer is what a notebook has: arrays
+already scaled, `compile`, `fit(…, verbose=0)` and nothing else. Same network,
+pictures, batches and validation pictures; processor time of the whole process; bare against bare
 beside it shows the noise. Without Fashion-MNIST in KERAS_HOME, random
 pictures of its shape take its place.
 """

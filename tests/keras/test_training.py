@@ -1,11 +1,14 @@
 """A run trains what its specification says, tells it, and repeats itself value for value."""
 
+import functools
 import itertools
 import math
+import threading
 import time
 from collections import defaultdict
 from dataclasses import replace
 from typing import Any
+from unittest.mock import patch
 
 import keras
 import numpy as np
@@ -13,14 +16,15 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from cvcore import inference, models, training
+from cvcore import turns as turns_module
 from cvcore.arrays import AnyArray
 from cvcore.datasets import load
-from cvcore.history import Batch, End, Epoch, Event, Started
-from cvcore.networks import Convolution, Dense, Flatten, Pooling
+from cvcore.history import Batch, End, Epoch, Event, Partial, Started
+from cvcore.networks import BatchNormalisation, Convolution, Dense, Dropout, Flatten, Pooling
 from cvcore.runs import Predictions, TrainingState
-from cvcore.spec import Augmentation, RunSpec
+from cvcore.spec import Augmentation, RunSpec, learning_rates
 from cvcore.training import Start
-from cvcore.turns import Turn
+from cvcore.turns import Turn, Turns
 
 SPEC = RunSpec(
     dataset="digits",
@@ -288,3 +292,225 @@ def test_one_batch_can_hold_all_pictures() -> None:
     told = Told(replace(SPEC, batch_size=60_000, epochs=1))
     assert told.of(Started)[0]["steps"] == 1
     assert len(told.of(Epoch)) == 1
+
+
+REGULARISED = replace(
+    SPEC,
+    network=(
+        Convolution(filters=4, padding="same", activation="relu"),
+        Pooling(),
+        BatchNormalisation(),
+        Dropout(rate=0.25),
+        Flatten(),
+        Dense(units=16, activation="relu"),
+        Dropout(rate=0.5),
+        Dense(units=10, activation="softmax"),
+    ),
+    augmentation=Augmentation(rotation=10, shift=0.1),
+    epochs=3,
+    training_size=300,
+)
+RECIPES = {
+    "adam": replace(REGULARISED, schedule="one_cycle"),
+    "momentum": replace(REGULARISED, optimiser="sgd", momentum=0.9, learning_rate=0.05),
+}
+
+
+@functools.cache
+def uninterrupted(recipe: str) -> Told:
+    return Told(RECIPES[recipe])
+
+
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_a_run_that_is_taken_up_again_learns_value_for_value_what_it_would_have_learned(
+    recipe: str,
+) -> None:
+    whole, spec = uninterrupted(recipe), RECIPES[recipe]
+    rest = Told(spec, start=whole.after(1))
+    for name in (*SERIES, "learning_rate"):
+        assert_array_equal(rest.series(name), whole.series(name)[1:])
+    assert_array_equal(rest.predictions.probabilities, whole.predictions.probabilities)
+    assert [it["epoch"] for it in rest.of(Epoch)] == [2, 3]
+    # A run goes on counting the seconds that it has had.
+    spent = [it["processor_seconds"] for it in whole.of(Epoch)]
+    assert spent == sorted(spent)
+    assert rest.of(Epoch)[0]["processor_seconds"] > spent[0]
+
+
+def test_a_branch_with_nothing_changed_is_its_parent_value_for_value() -> None:
+    whole = uninterrupted("adam")
+    branch = Told(whole.spec, start=whole.after(2, own=False))
+    for name in (*SERIES, "learning_rate"):
+        assert_array_equal(branch.series(name), whole.series(name)[2:])
+    assert_array_equal(branch.predictions.probabilities, whole.predictions.probabilities)
+    assert sorted(branch.weights) == [2.0, 3.0]  # it needs nothing of its parent any more
+    assert sorted(branch.states) == [2.0, 3.0]
+
+
+def test_a_branch_with_another_learning_rate_keeps_the_optimisers_memory(told: Told) -> None:
+    slow = Told(replace(SPEC, epochs=2, learning_rate=1e-6), start=told.after(1, own=False))
+    (state,) = (slow.states[2],)
+    assert int(state.optimiser[0]) == 2 * 34  # the steps are counted on
+    change = np.abs(slow.weights[2]["dense_4/kernel"] - told.weights[1]["dense_4/kernel"]).max()
+    assert 0 < change < 34 * 1e-6 * 1.2  # Adam moves a weight by about the learning rate a step
+    other = Told(
+        replace(SPEC, epochs=2, optimiser="sgd", momentum=0.5), start=told.after(1, own=False)
+    )
+    assert int(other.states[2].optimiser[0]) == 34  # another optimiser begins anew
+
+
+def test_a_branch_may_drop_out_what_its_parent_did_not(told: Told) -> None:
+    network = (*SPEC.network[:3], Dropout(rate=0.9), SPEC.network[3])
+    branch = Told(replace(SPEC, network=network, epochs=2), start=told.after(1, own=False))
+    assert_array_equal(branch.weights[1]["dense_5/kernel"], told.weights[1]["dense_4/kernel"])
+    assert branch.series("loss")[0] > told.series("loss")[1]
+
+
+def test_weights_are_kept_at_first_and_a_few_times_inside_the_first_epoch() -> None:
+    told = Told(replace(SPEC, batch_size=1, epochs=1, training_size=1000))
+    # 320 pictures are taken at a time, so a quarter is the first moment to be looked at.
+    assert list(told.weights) == [0.0, 0.32, 0.64, 1.0]
+    first = models.weights(models.build(told.spec))
+    for name, values in first.items():
+        assert_array_equal(told.weights[0.0][name], values)
+    assert list(told.states) == [1.0]
+
+
+def test_the_moments_lie_close_behind_the_ones_that_are_wished_for() -> None:
+    many = replace(SPEC, dataset="fashion_mnist", network=(Flatten(), SPEC.network[-1]), epochs=1)
+    told = Told(replace(many, training_size=12_800, batch_size=128))
+    # 100 steps, two at a time: 1/16 of them is 6.25.
+    assert list(told.weights) == [0.0, 0.08, 0.14, 0.26, 0.5, 1.0]
+
+
+def test_patience_ends_after_so_many_epochs_without_a_lower_validation_loss() -> None:
+    # A learning rate of 3 throws the weights about.
+    spec = replace(SPEC, optimiser="sgd", learning_rate=3.0, epochs=30, patience=2)
+    told = Told(spec)
+    losses = told.series("val_loss")
+    assert told.outcome.ended_by == "patience"
+    assert len(losses) < 30
+    assert min(losses[-2:]) >= min(losses[:-2])
+    # What was waited for is part of the state.
+    assert told.states[len(losses)].waited == 2
+    done = Told(spec, start=told.after(len(losses)))
+    assert done.outcome.ended_by == "patience"
+    assert done.of(Epoch) == []
+
+
+def test_a_budget_of_processor_time_ends_a_run_inside_an_epoch_and_says_where() -> None:
+    spec = replace(SPEC, batch_size=1, epochs=200, seconds=2.0)
+    began = time.process_time()
+    told = Told(spec)
+    assert told.outcome.ended_by == "seconds"
+    (partial,) = told.of(Partial)
+    assert 2.0 <= partial["processor_seconds"] <= time.process_time() - began
+    moment = partial["moment"]
+    assert moment == list(told.weights)[-1] == told.outcome.moment
+    assert len(told.of(Epoch)) < moment < len(told.of(Epoch)) + 1
+    data, held_back = load("digits"), SPEC.sizes()[1]
+    right = np.asarray(told.outcome.model(data.training_images[-held_back:] / 255)).argmax(axis=1)
+    accuracy = (right == data.training_labels[-held_back:]).mean()
+    assert partial["val_accuracy"] == pytest.approx(accuracy, abs=1e-6)
+    assert partial["learning_rate"] == 0.001
+    assert 0 < partial["loss"] < 2.4
+
+
+def test_a_run_that_is_stopped_keeps_the_weights_of_that_moment_and_is_asked_for_the_test() -> None:
+    told = Told(replace(SPEC, epochs=100), stop_after=6)
+    moment = told.outcome.moment
+    assert moment == list(told.weights)[-1]
+    assert moment == pytest.approx(1 + 20 / 34, abs=1e-3)  # two groups of ten, after 3 and the test
+    model = models.build(SPEC)
+    models.set_weights(model, told.weights[moment])
+    again = inference.predict(model, SPEC, load("digits"))
+    assert_allclose(told.predictions.probabilities, again.probabilities, atol=1e-6)
+
+
+def test_a_run_that_is_paused_is_asked_for_nothing() -> None:
+    told = Told(replace(SPEC, epochs=100), how="pause", stop_after=6)
+    assert told.outcome.ended_by == "pause"
+    assert told.outcome.predictions is None
+    assert list(told.weights)[-1] == 1.0
+
+
+def test_integer_and_one_hot_labels_give_the_same_curve(told: Told) -> None:
+    one_hot = Told(replace(SPEC, labels="one_hot"))
+    for name in SERIES:
+        assert_allclose(one_hot.series(name), told.series(name), rtol=2e-5, err_msg=name)
+
+
+def test_shuffled_pixels_stay_the_same_pixels_in_one_order_for_all() -> None:
+    spec, data = replace(SPEC, shuffle_pixels=True), load("digits")
+    seen = np.asarray(inference.prepare(spec, data)(data.test_images[:5]))
+    plain = np.asarray(inference.prepare(SPEC, data)(data.test_images[:5]))
+    order = inference.pixel_order(8, 8)
+    assert_array_equal(np.sort(order), np.arange(64))
+    assert (order != np.arange(64)).any()
+    assert_array_equal(seen.reshape(5, 64), plain.reshape(5, 64)[:, order])
+
+
+def test_a_dense_network_does_not_mind_shuffled_pixels() -> None:
+    # The same weights in another order learn the same from the same pixels in that order.
+    dense = replace(SPEC, network=(Flatten(), Dense(units=10, activation="softmax")), epochs=1)
+    shuffled = replace(dense, shuffle_pixels=True)
+    plain = Told(dense)
+    order = inference.pixel_order(8, 8)
+    weights = plain.weights[0.0]["dense_2/kernel"][order], plain.weights[0.0]["dense_2/bias"]
+    start = Start(
+        epoch=0, weights=weights, state=first_state(shuffled), optimiser="adam", own=False
+    )
+    told = Told(shuffled, start=start)
+    for name in SERIES:
+        assert_allclose(told.series(name), plain.series(name), rtol=2e-5, err_msg=name)
+
+
+def first_state(spec: RunSpec) -> TrainingState:
+    """The state of a training that has not begun."""
+    model = models.build(spec)
+    models.compile(model, spec)
+    model.optimizer.build(model.trainable_variables)
+    values = tuple(np.asarray(it) for it in models.optimiser_variables(model))
+    return TrainingState(optimiser=values, seeds=())
+
+
+def test_the_learning_rate_of_a_cycle_is_that_of_each_step() -> None:
+    spec = replace(SPEC, schedule="one_cycle", epochs=10, training_size=320)
+    model = models.build(spec)
+    models.compile(model, spec, first_step=-7)
+    rate = model.optimizer._learning_rate
+    steps = np.arange(100)
+    expected = learning_rates(spec, (steps + 0.5) / 10)
+    assert_allclose([float(rate(step - 7)) for step in steps], expected, rtol=1e-6)
+    assert expected.argmax() in (29, 30)  # three tenths of the way
+    told = Told(spec)
+    assert_allclose(told.series("learning_rate"), expected[9::10])
+
+
+def test_trainings_in_turns_learn_what_they_learn_alone() -> None:
+    alone = [uninterrupted(recipe) for recipe in RECIPES]
+    turns = Turns()
+    together: dict[int, Told] = {}
+
+    def train(place: int, turn: Turn) -> None:
+        with turn:
+            together[place] = Told(alone[place].spec, turn=turn)
+
+    with patch.object(turns_module, "TURN_SECONDS", 0.02):  # so that they often alternate
+        threads = [
+            threading.Thread(target=train, args=(place, turns.join(lambda: False)))
+            for place in range(2)
+        ]
+        began = time.process_time()
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    for place, one in enumerate(alone):
+        for name in SERIES:
+            assert_array_equal(together[place].series(name), one.series(name))
+    moments = [together[place].moments[Epoch] for place in range(2)]
+    assert moments[0][0] < moments[1][-1]
+    assert moments[1][0] < moments[0][-1]
+    spent = sum(it.of(Epoch)[-1]["processor_seconds"] for it in together.values())
+    assert spent <= time.process_time() - began
