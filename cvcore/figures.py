@@ -178,8 +178,8 @@ def curve_data(
     """
     if snapshot is None:
         nothing, nobody = np.empty(0), np.empty(0, np.str_)
-        curve = _arrow(epoch=nothing, value=nothing, series=nobody)
-        moments = _arrow(epoch=nothing, value=nothing, part=nothing.astype(np.int64))
+        curve = arrow(epoch=nothing, value=nothing, series=nobody)
+        moments = arrow(epoch=nothing, value=nothing, part=nothing.astype(np.int64))
         return {"moments": moments, "epochs": curve, "test": curve}
     training, validation = getattr(snapshot, quantity), getattr(snapshot, f"val_{quantity}")
     at, value = _near(
@@ -194,13 +194,13 @@ def curve_data(
     known = [getattr(snapshot, f"test_{quantity}")] if snapshot.state == "finished" else []
     return {
         # The last moment of an epoch, 2.0, belongs to what came before it.
-        "moments": _arrow(epoch=at, value=value, part=np.ceil(at).astype(np.int64)),
-        "epochs": _arrow(
+        "moments": arrow(epoch=at, value=value, part=np.ceil(at).astype(np.int64)),
+        "epochs": arrow(
             epoch=np.concatenate([ends, ends]),
             value=np.concatenate([training, validation]),
             series=np.array(names, np.str_),
         ),
-        "test": _arrow(
+        "test": arrow(
             epoch=np.full(len(known), float(snapshot.epochs)),
             value=np.array(known, np.float64),
             series=np.full(len(known), words.test),
@@ -273,8 +273,18 @@ def as_csv(snapshot: Snapshot) -> str:
     return text.getvalue()
 
 
-def _arrow(**columns: npt.NDArray[Any]) -> bytes:
-    """Write columns of equal length as an Arrow stream; rows without a finite value go."""
+def arrow(**columns: npt.NDArray[Any]) -> bytes:
+    """Write columns as an Arrow stream, for a chart; no pandas behind it.
+
+    Parameters
+    ----------
+    **columns : ndarray of float64, int64 or str, shape (n,)
+        One of them is called 'value'; rows where it is not finite are left out.
+
+    Returns
+    -------
+    bytes
+    """
     import pyarrow as pa  # 25 MB, for those who look at curves
 
     finite = np.isfinite(columns["value"])

@@ -3,10 +3,12 @@
 import streamlit as st
 
 from cvcore.engine import engine
-from pages.ui import address, train_views
+from pages.ui import address
 from pages.ui.inputs import try_this
 from pages.ui.run_input import SETTINGS, choose_run
 from pages.ui.setup import friendly, set_up
+from pages.ui.train import show_run
+from pages.ui.train.press import ask_to_train, opening_run, recall_run, remember_run
 
 say = set_up("train")
 FASHION = {**SETTINGS, "data": "fashion_mnist", "follow": True}
@@ -26,7 +28,7 @@ try_this(
         ),
     ],
 )
-run = train_views.recall_run(say)
+run = recall_run(say)
 controls, experiment = st.columns([1, 2.6], gap="medium")
 with controls:
     spec = choose_run(say, like=engine().spec(run))
@@ -34,7 +36,7 @@ with controls:
 with experiment, st.container(key="experiment"), friendly(say):
     # An experiment that was trained before opens at once.
     if st.session_state.pop("follow", False) or not run:
-        run = train_views.opening_run(spec) or run
-    run, snapshot = train_views.ask_to_train(say, spec, run)
-    train_views.remember_run(run)
-    train_views.show_run(say, run, snapshot, spec)
+        run = opening_run(spec) or run
+    run, snapshot = ask_to_train(say, spec, run)
+    remember_run(run)
+    show_run(say, run, snapshot, spec)

@@ -1,0 +1,114 @@
+"""What came of a finished run: how many test pictures get their right name, and some of them."""
+
+import numpy as np
+import streamlit as st
+
+from cvcore.datasets import DATASETS
+from cvcore.engine import engine
+from cvcore.history import Snapshot
+from cvcore.runs import Predictions
+from cvcore.spec import RunSpec
+from pages.ui.gallery import Tile, show_gallery
+from pages.ui.inputs import choose
+from pages.ui.setup import friendly
+from pages.ui.train.learn import best
+from pages.ui.words import Say
+
+SHOWN_TILES = 20
+# A difference between training and test accuracy that is worth a word.
+_GAP = 0.05
+
+
+def show(say: Say, run: str, snapshot: Snapshot | None, spec: RunSpec) -> None:
+    """Say what came of a finished run, and show test pictures with their names.
+
+    Parameters
+    ----------
+    say : Say
+    run : str
+    snapshot : Snapshot or None
+    spec : RunSpec
+        Not needed: what came of a run belongs to its own settings.
+    """
+    if snapshot is None or snapshot.state != "finished":
+        return
+    predictions, spec = None, snapshot.spec
+    with friendly(say):
+        predictions = engine().predictions(run)
+    if predictions is None:
+        return
+    said = predictions.probabilities.argmax(axis=1)
+    right = int((said == predictions.labels).sum())
+    told = say(
+        "{right} of {total} test pictures get their right name: {test} %. Of the pictures it "
+        "learned from, {training} % did.",
+        right=f"{right:,}",
+        total=f"{len(said):,}",
+        test=f"{100 * right / len(said):.1f}",
+        training=f"{100 * snapshot.accuracy[-1]:.1f}",
+    )
+    st.info(
+        f"{told} {_notice(say, spec, snapshot, right / len(said))}", icon=":material/visibility:"
+    )
+    count = len(predictions.images)
+    which = choose(
+        say("Test pictures"),
+        {
+            "first": say("The first test pictures"),
+            "wrong": say("Wrong among the first {count}", count=count),
+        },
+        key="tiles",
+        default="first",
+        style="segments",
+        hide_label=True,
+    )
+    places = np.arange(count)
+    if which == "wrong":
+        places = places[said[:count] != predictions.labels[:count]]
+    if not len(places):
+        st.caption(say("Of the first {count} test pictures it gets none wrong.", count=count))
+    show_gallery(
+        [_tile(say, spec, predictions, int(place)) for place in places[:SHOWN_TILES]],
+        label=say("Test pictures, with the name that the network gives and the true one"),
+        key="run_tiles",
+    )
+
+
+def _notice(say: Say, spec: RunSpec, snapshot: Snapshot, test: float) -> str:
+    """Say what there is to notice in a finished run."""
+    classes = len(DATASETS[spec.dataset].classes)
+    if test < 1.5 / classes:
+        return say(
+            "Guessing among {classes} classes does as well: it has not learned. Try a smaller "
+            "learning rate.",
+            classes=classes,
+        )
+    lowest = best(snapshot.val_loss, lowest=True)
+    if snapshot.accuracy[-1] - test < _GAP:
+        return say("New pictures give it hardly more trouble.")
+    if lowest is None or lowest.epoch == snapshot.epoch.size:
+        return say("It knows its own pictures better than new ones: that is overfitting.")
+    return say(
+        "It knows its own pictures better than new ones: that is overfitting. Validation loss "
+        "was lowest after epoch {epoch} and has risen since.",
+        epoch=lowest.epoch,
+    )
+
+
+def _tile(say: Say, spec: RunSpec, predictions: Predictions, place: int) -> Tile:
+    names = DATASETS[spec.dataset].classes
+    probabilities = predictions.probabilities[place]
+    said, true = int(probabilities.argmax()), int(predictions.labels[place])
+    name, percent = say(names[said]), f"{100 * float(probabilities[said]):.0f}"
+    right = said == true
+    return Tile(
+        image=predictions.images[place],
+        head=say("✓ {name}, {percent} %", name=name, percent=percent)
+        if right
+        else say("✗ {name}, {percent} %", name=name, percent=percent),
+        note=say("True: {name}", name=say(names[true])),
+        alt=say("Test picture {number}, right", number=place + 1)
+        if right
+        else say("Test picture {number}, wrong", number=place + 1),
+        marked=not right,
+    )
