@@ -472,12 +472,13 @@ class History:
             self._earlier_seconds += max(self._worked_until - self._preparing.at, 0.0)
         else:
             self._earlier_seconds = 0.0
+            self._started = None
         self._epochs = [it for it in self._epochs if it.epoch <= event.resumes]
         self._batches = [it for it in self._batches if it.epoch <= event.resumes]
         if not self._batches:
             self._batch_stride, self._batches_seen = 1, 0
         self._first_batch = self._last_batch = None
-        self._started = self._partial = self._end = None
+        self._partial = self._end = None
         self._images_per_second = None
         self._preparing, self._state = event, "preparing"
 
@@ -542,8 +543,7 @@ class History:
         with self._lock:
             started, end = self._started, self._end
             done = end if isinstance(end, Done) else None
-            # A resumed run knows these before its network is built again.
-            steps = started.steps if started else -(-self.spec.sizes()[0] // self.spec.batch_size)
+            steps = started.steps if started else 1
             position, first = self._position(steps), self.spec.from_epoch
             asked = started.epochs if started else self.spec.epochs
             progress = 1.0 if done else min((position - first) / (asked - first), 1.0)

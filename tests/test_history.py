@@ -2,6 +2,7 @@
 
 import json
 import threading
+from dataclasses import replace
 
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
@@ -16,6 +17,8 @@ from cvcore.history import (
     Event,
     Failed,
     History,
+    Partial,
+    Paused,
     Preparing,
     Started,
     Stopped,
@@ -128,6 +131,102 @@ def test_a_new_attempt_begins_a_new_history_and_the_old_one_is_not_heard_any_mor
     told.add(epoch(9, 2))
     assert told.snapshot().epoch.size == 0
     assert told.attempt == 2
+
+
+def later(event: Event, attempt: int, at: float) -> Event:
+    return replace(event, attempt=attempt, at=at)
+
+
+def paused(number: int, attempt: int = 1) -> Paused:
+    return Paused(attempt=attempt, number=number, at=110.0)
+
+
+def test_a_run_that_is_taken_up_again_keeps_what_came_before_and_forgets_what_came_after() -> None:
+    told = after(
+        preparing(), started(), batch(2, 1, 4), epoch(3, 1), batch(4, 2, 2), epoch(5, 2),
+        batch(6, 3, 2), paused(7),
+    )  # fmt: skip
+    assert told.snapshot().state == "paused"
+    assert told.snapshot().can_resume
+    told.add(replace(preparing(attempt=2), resumes=1, at=500.0))
+    now = told.snapshot()
+    assert now.state == "preparing"
+    assert_array_equal(now.epoch, [1])
+    assert_allclose(now.batch_epoch, [0.5])
+    assert now.progress == 1 / 2
+    assert not now.can_resume
+    told.add(later(started(), 2, 502.0))
+    told.add(later(batch(2, 2, 4), 2, 503.0))
+    told.add(later(batch(3, 2, 6), 2, 504.0))
+    now = told.snapshot()
+    assert_allclose(now.batch_epoch, [0.5, 1.5, 1.75])
+    assert now.seconds == 10.0 + 4.0  # without the pause
+    assert now.seconds_left == pytest.approx(1.0)  # a quarter of an epoch took one, and one is left
+
+
+def test_a_run_in_the_queue_for_the_second_time_shows_what_it_has_learned() -> None:
+    told = after(preparing(), started(), epoch(2, 1), paused(3))
+    told.queue_again(2, "queued")
+    assert told.snapshot().state == "queued"
+    assert_array_equal(told.snapshot().epoch, [1])
+    told.add(epoch(4, 2))  # of the attempt before
+    assert_array_equal(told.snapshot().epoch, [1])
+    told.add(Stopped(attempt=2, number=0, at=900.0))  # while it was queued
+    assert told.snapshot().state == "stopped"
+    assert told.snapshot().can_resume
+    assert told.snapshot().seconds == 10.0
+
+
+def test_a_stop_tells_where_it_was_and_what_the_network_knew_of_the_test_pictures() -> None:
+    stopped = Stopped(attempt=1, number=4, at=110.0, moment=1.3, test_loss=0.5, test_accuracy=0.75)
+    told = after(preparing(), started(), epoch(2, 1), batch(3, 2, 2), stopped)
+    now = told.snapshot()
+    assert (now.moment, now.test_loss, now.test_accuracy) == (1.3, 0.5, 0.75)
+    told.add(replace(preparing(attempt=2), resumes=1))
+    assert told.snapshot().test_accuracy is None
+    assert told.snapshot().moment == 1.0
+
+
+def test_a_budget_that_is_used_up_inside_an_epoch_says_where() -> None:
+    partial = Partial(
+        attempt=1, number=3, at=107.0, moment=1.25, loss=0.5, accuracy=0.5, val_loss=None,
+        val_accuracy=None, learning_rate=0.01, processor_seconds=4.0,
+    )  # fmt: skip
+    end = replace(done(4), ended_by="seconds")
+    now = after(preparing(), started(), epoch(2, 1), partial, end).snapshot()
+    assert now.partial == partial
+    assert (now.moment, now.ended_by, now.early) == (1.25, "seconds", True)
+    assert_array_equal(now.epoch, [1])
+
+
+def test_the_progress_of_a_branch_counts_from_where_it_branched_off() -> None:
+    told = History(replace(SPEC, parent="0" * 16, from_epoch=2, epochs=4))
+    assert told.snapshot().progress == 0.0
+    assert told.snapshot().moment == 2.0
+    for event in (preparing(), replace(started(), epochs=4), batch(2, 3, 4)):
+        told.add(event)
+    assert told.snapshot().progress == 0.25
+    told.add(epoch(3, 3))
+    assert_array_equal(told.snapshot().epoch, [3])
+    assert told.snapshot().progress == 0.5
+
+
+def test_learning_rates_and_seconds_are_told_where_they_are_known() -> None:
+    known = replace(epoch(3, 2), learning_rate=0.5, processor_seconds=3.0)
+    now = after(preparing(), started(), epoch(2, 1), known).snapshot()
+    assert_array_equal(now.learning_rate, [float("nan"), 0.5])
+    assert_array_equal(now.processor_seconds, [float("nan"), 3.0])
+
+
+def test_lines_that_earlier_versions_wrote_are_read() -> None:
+    line = (
+        b'{"kind":"epoch","attempt":1,"number":2,"at":107.0,"epoch":1,"loss":1.0,"accuracy":0.25,'
+        b'"val_loss":2.0,"val_accuracy":0.75,"images_per_second":128.0}'
+    )
+    assert history.from_json(line) == epoch(2, 1)
+    assert history.from_json(b'{"kind":"stopped","attempt":1,"number":2,"at":1.0}') == Stopped(
+        attempt=1, number=2, at=1.0
+    )
 
 
 def test_a_run_that_has_ended_stays_as_it_is() -> None:

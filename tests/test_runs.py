@@ -12,8 +12,8 @@ from numpy.testing import assert_array_equal
 from cvcore import runs
 from cvcore.errors import EngineError, SettingError
 from cvcore.history import Batch, Done, Preparing
-from cvcore.networks import Dense, Flatten
-from cvcore.runs import Predictions, RunStore
+from cvcore.networks import Dense, Dropout, Flatten
+from cvcore.runs import Predictions, RunStore, TrainingState
 from cvcore.spec import RunSpec
 
 NETWORK = (Flatten(), Dense(units=10, activation="softmax"))
@@ -119,6 +119,135 @@ def test_a_new_try_forgets_the_events_of_the_old_one(store: RunStore) -> None:
     assert store.events(DIGEST) == ()
 
 
+STATE = TrainingState(
+    optimiser=(np.array(34), np.ones((3, 2), np.float32)),
+    seeds=(np.array([7, 9], np.uint32),),
+    accuracy=0.5,
+    lowest=0.75,
+    waited=2,
+    processor_seconds=1.5,
+)
+WEIGHTS = {"dense/kernel": np.zeros(2, np.float32)}
+
+
+def keep_epochs(store: RunStore, spec: RunSpec, *moments: float, size: int = 0) -> None:
+    weights = {"dense/kernel": np.zeros(size, np.uint8)}
+    for moment in moments:
+        if moment >= 1:
+            state = replace(STATE, optimiser=(np.zeros(2 * size, np.uint8),))
+            store.save_state(spec.digest(), int(moment), state)
+        store.save_weights(spec.digest(), moment, weights)
+
+
+def test_the_state_of_a_training_is_the_same_again(store: RunStore) -> None:
+    store.begin(SPEC)
+    store.save_state(DIGEST, 3, STATE)
+    again = store.state(DIGEST, 3)
+    assert again is not None
+    for name in ("optimiser", "seeds"):
+        for value, kept in zip(getattr(again, name), getattr(STATE, name), strict=True):
+            assert_array_equal(value, kept)
+            assert value.dtype == kept.dtype
+    assert (again.accuracy, again.lowest, again.waited) == (0.5, 0.75, 2)
+    assert again.processor_seconds == 1.5
+    assert store.state(DIGEST, 2) is None
+
+
+def test_the_moments_of_weights_come_in_order_and_only_whole_states_can_be_branched_from(
+    store: RunStore,
+) -> None:
+    assert store.moments(DIGEST) == store.branchable(DIGEST) == ()
+    store.begin(SPEC)
+    keep_epochs(store, SPEC, 10, 0, 0.063, 0.25, 1, 2)
+    store.save_weights(DIGEST, 2.5, WEIGHTS)
+    store.save_state(DIGEST, 3, STATE)  # killed before its weights
+    assert store.moments(DIGEST) == (0.0, 0.063, 0.25, 1.0, 2.0, 2.5, 10.0)
+    assert store.branchable(DIGEST) == (1, 2, 10)
+
+
+def test_weights_that_earlier_versions_kept_are_read(tmp_path: Path) -> None:
+    store = RunStore(str(tmp_path))
+    store.begin(SPEC)
+    store.save_weights(DIGEST, 3, WEIGHTS)
+    (tmp_path / DIGEST / "weights-0003.000.npz").rename(tmp_path / DIGEST / "weights-0003.npz")
+    assert store.moments(DIGEST) == (3.0,)
+    assert store.weights(DIGEST, 3.0) is not None
+    assert store.branchable(DIGEST) == ()
+
+
+def test_a_run_that_is_taken_up_again_keeps_its_past_and_nothing_after_it(store: RunStore) -> None:
+    store.begin(SPEC)
+    store.append(DIGEST, PREPARING, BATCH)
+    keep_epochs(store, SPEC, 0, 1, 2, 2.5)
+    store.pin(DIGEST, True)
+    store.begin(SPEC, resumes=1)
+    assert store.moments(DIGEST) == (0.0, 1.0)
+    assert store.branchable(DIGEST) == (1,)
+    assert store.events(DIGEST) == (PREPARING, BATCH)
+    store.begin(SPEC)  # anew
+    assert store.moments(DIGEST) == ()
+    assert store.events(DIGEST) == ()
+    assert store.pinned(DIGEST)
+
+
+def test_a_run_too_large_lets_go_of_old_states_first_and_of_every_second_epoch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = RunStore(str(tmp_path))
+    store.begin(SPEC)
+    keep_epochs(store, SPEC, 0, 0.25, 1, 2, 3, 4, 5, size=100_000)  # 0.1 MB, and 0.2 for states
+    monkeypatch.setenv("CVCORE_RUN_LIMIT", "1.5")
+    store.thin_out(DIGEST)
+    assert store.branchable(DIGEST) == (2, 4, 5)
+    assert store.moments(DIGEST) == (0.0, 0.25, 1.0, 2.0, 3.0, 4.0, 5.0)
+    monkeypatch.setenv("CVCORE_RUN_LIMIT", "0.7")
+    store.thin_out(DIGEST)
+    assert store.branchable(DIGEST) == (5,)
+    assert store.moments(DIGEST) == (0.0, 2.0, 4.0, 5.0)
+    monkeypatch.setenv("CVCORE_RUN_LIMIT", "0")
+    store.thin_out(DIGEST)
+    assert store.branchable(DIGEST) == (5,)  # without it nothing could go on
+    assert store.moments(DIGEST) == (0.0, 5.0)
+
+
+def test_a_branch_whose_beginning_is_gone_or_does_not_fit_is_refused(store: RunStore) -> None:
+    branch = replace(SPEC, parent=DIGEST, from_epoch=2, learning_rate=0.5)
+    with pytest.raises(EngineError, match=f"{DIGEST}, is not in the run store"):
+        store.check_branch(branch)
+    store.begin(SPEC)
+    keep_epochs(store, SPEC, 1)
+    with pytest.raises(EngineError, match="after epoch 2 is not kept"):
+        store.check_branch(branch)
+    keep_epochs(store, SPEC, 2)
+    store.check_branch(branch)
+    flatten, dense = NETWORK
+    store.check_branch(replace(branch, network=(flatten, Dropout(rate=0.1), dense)))
+    for change in (
+        {"network": (flatten, Dense(units=10), dense)},
+        {"dataset": "mnist"},
+    ):
+        with pytest.raises(SettingError, match="dropout alone"):
+            store.check_branch(replace(branch, **change))
+
+
+def test_a_pinned_run_makes_room_only_after_all_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = RunStore(str(tmp_path))
+    old, middle, new = (finished(store, seed, size=600_000) for seed in range(3))
+    for age, digest in enumerate((old, middle, new)):
+        os.utime(tmp_path / digest / "events.jsonl", (age, age))
+    store.pin(old, True)
+    monkeypatch.setenv("CVCORE_RUNS_LIMIT", "1.5")
+    store.make_room(keep=[new])
+    assert {run.digest: run.pinned for run in store.recent()} == {new: False, old: True}
+    assert store.recent()[0].megabytes == pytest.approx(0.6, abs=0.01)
+    store.pin(old, False)
+    assert not store.pinned(old)
+    store.pin(middle, True)  # is gone
+    assert not store.pinned(middle)
+
+
 @pytest.mark.parametrize(
     "name", ["..", "../../etc", "", "ABCDEF0123456789", "0" * 15, "0" * 16 + "/"]
 )
@@ -154,6 +283,7 @@ def test_the_oldest_runs_make_room_and_the_one_at_work_stays(
 def test_a_limit_that_is_not_a_number_is_the_usual_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CVCORE_RUNS_LIMIT", "a lot")
     assert runs.limit_bytes() == 1_000_000_000
+    assert runs.run_limit_bytes() == 250_000_000
 
 
 def test_a_deleted_run_is_gone(store: RunStore) -> None:

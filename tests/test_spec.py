@@ -4,13 +4,15 @@ import json
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.testing import assert_allclose, assert_array_equal
 
 from cvcore.errors import SettingError
 from cvcore.networks import NETWORKS, Convolution, Dense, Flatten, Pooling
-from cvcore.spec import LIMITS, Augmentation, RunSpec, is_digest
+from cvcore.spec import LIMITS, Augmentation, RunSpec, is_digest, learning_rates
 
 DENSE = RunSpec(dataset="fashion_mnist", network=NETWORKS["dense"].layers)
 SMALL = RunSpec(
@@ -61,6 +63,13 @@ def test_the_name_depends_only_on_what_differs_from_the_defaults() -> None:
         {"early_stop": 0.95},
         {"augmentation": Augmentation(flip=True)},
         {"seed": 1},
+        {"patience": 3},
+        {"seconds": 60.0},
+        {"labels": "one_hot"},
+        {"schedule": "one_cycle"},
+        {"threshold": 100},
+        {"shuffle_pixels": True},
+        {"parent": "0123456789abcdef", "from_epoch": 2},
     ],
 )
 def test_every_setting_changes_the_name(change: dict[str, Any]) -> None:
@@ -98,6 +107,33 @@ def test_what_is_refused_is_named_with_what_it_was() -> None:
     assert "45000 training pictures; 45001" in refusal(replace(DENSE, training_size=45_001))
     assert "the optimiser was adam" in refusal(replace(DENSE, momentum=0.9))
     assert "from 1 to 64 layers; this one had 0" in refusal(replace(DENSE, network=()))
+
+
+def test_settings_that_mean_nothing_without_others_are_refused() -> None:
+    waiting = replace(DENSE, patience=2, validation_split=0.0)
+    assert "the validation split was 0.0" in refusal(waiting)
+    assert "it was 100 for the data set fashion_mnist" in refusal(replace(DENSE, threshold=100))
+    replace(DENSE, dataset="binarized_mnist", threshold=100).validate()
+    assert "it was 0" in refusal(replace(DENSE, patience=0))
+    assert "it was 0.5" in refusal(replace(DENSE, seconds=0.5))
+    assert "cannot be both" in refusal(replace(DENSE, labels="both"))  # type: ignore[arg-type]
+    assert "cannot be step" in refusal(replace(DENSE, schedule="step"))  # type: ignore[arg-type]
+
+
+def test_a_branch_names_a_run_and_an_epoch_before_its_own_last() -> None:
+    branch = replace(DENSE, parent="0123456789abcdef", from_epoch=4)
+    branch.validate()
+    for epoch in (-1, 0, 5):
+        assert f"after epoch {epoch}" in refusal(replace(branch, from_epoch=epoch))
+    assert "this one was ../elsewhere" in refusal(replace(branch, parent="../elsewhere"))
+    assert "this one was ." in refusal(replace(DENSE, from_epoch=1))
+
+
+def test_a_cycle_rises_for_three_tenths_and_falls_like_a_cosine() -> None:
+    spec = replace(DENSE, schedule="one_cycle", learning_rate=0.01, epochs=10)
+    moments = [0, 1.5, 3, 3 + 7 / 3, 6.5, 10]  # a third of the way down: (1 + cos 60°) / 2
+    assert_allclose(learning_rates(spec, moments), [0, 0.005, 0.01, 0.0075, 0.005, 0], atol=1e-12)
+    assert_array_equal(learning_rates(DENSE, moments), np.full(6, 0.001))
 
 
 def test_a_network_must_end_with_one_probability_for_each_class() -> None:
