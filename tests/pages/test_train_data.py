@@ -15,11 +15,13 @@ from streamlit.testing.v1 import AppTest
 
 from cvcore import data_views, datasets
 from cvcore.data_views import DownloadingError
-from cvcore.engine import Answer, Engine
+from cvcore.engine import Answer, Engine, client
 from cvcore.errors import AssetError, CvCoreError
 from cvcore.networks import Dense, Flatten
+from cvcore.runs import RunStore
 from cvcore.spec import RunSpec
 from pages.ui.train import data as view
+from tests.pages import open_page
 
 DIGITS = RunSpec(dataset="digits", network=(Flatten(), Dense(units=10, activation="softmax")))
 FACES = replace(DIGITS, dataset="faces", network=(Flatten(), Dense(units=2, activation="softmax")))
@@ -106,6 +108,18 @@ def test_each_class_shows_its_first_pictures_and_then_others() -> None:
     expected = ", ".join(str(place + 1) for place in np.flatnonzero(labels == 3)[9:18])
     assert component(page, "data_strip_3")["alt"] == f"3: pictures {expected}"
     assert page.query_params["data_page"] == "1"
+
+
+def test_the_train_page_shows_the_data_that_its_controls_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = Engine(RunStore(str(tmp_path)))
+    monkeypatch.setattr(client, "_ENGINE", own)
+    page = open_page("train", show="data", data="digits", split="0.5", epochs="3")
+    own.close()
+    assert not page.exception
+    assert "page 1 of 9." in page.caption[-2].value  # 74 of a class at most are left
+    assert component(page, "data_strip_9")
 
 
 def test_validation_pictures_are_numbered_as_in_the_file() -> None:

@@ -173,11 +173,15 @@ def _show_pictures(say: Say, spec: RunSpec) -> None:
     if answers is None:
         return
     (shown,) = answers
-    left, right = st.columns(2, gap="small")
     half = -(-len(names) // 2)
-    for label, name in enumerate(names):
-        with left if label < half else right:
-            _show_strip(say, shown, label, say(name), columns)
+    for column, labels in zip(
+        st.columns(2, gap="small"),
+        (range(half), range(half, len(names))),
+        strict=True,
+    ):
+        with column, st.container(gap="xsmall"):
+            for label in labels:
+                _show_strip(say, shown, label, say(names[label]), columns)
     st.caption(
         say(
             "{count} pictures of each class at most, in the order of the file: page {page} of "
