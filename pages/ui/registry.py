@@ -38,4 +38,10 @@ PAGES: tuple[PageEntry, ...] = (
         ":material/show_chart:",
         N_("A small network learns while you watch. Press Train and see its curves grow."),
     ),
+    PageEntry(
+        "baselines",
+        N_("Baselines"),
+        ":material/leaderboard:",
+        N_("The same pictures, named in seven ways: is a network worth its trouble?"),
+    ),
 )
