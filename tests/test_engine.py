@@ -18,9 +18,9 @@ from cvcore import jobs, runs
 from cvcore.engine import Engine, client
 from cvcore.errors import EngineError, SettingError
 from cvcore.history import Preparing, Snapshot
-from cvcore.networks import Convolution, Dense, Flatten, Pooling
+from cvcore.networks import Convolution, Dense, Dropout, Flatten, Pooling
 from cvcore.runs import RunStore
-from cvcore.spec import RunSpec
+from cvcore.spec import Augmentation, RunSpec
 from tools.environment import ROOT
 
 NETWORK = (
@@ -31,6 +31,14 @@ NETWORK = (
 )
 SHORT = RunSpec(dataset="digits", network=NETWORK, epochs=3)
 LONG = RunSpec(dataset="digits", network=NETWORK, epochs=200, batch_size=1)
+REGULARISED = RunSpec(
+    dataset="digits",
+    network=(*NETWORK[:2], Dropout(rate=0.25), *NETWORK[2:]),
+    augmentation=Augmentation(rotation=10, shift=0.1),
+    epochs=3,
+    training_size=300,
+)
+SERIES = ("loss", "accuracy", "val_loss", "val_accuracy", "learning_rate")
 PATIENCE = 60.0
 
 
@@ -193,12 +201,15 @@ def test_a_question_without_an_answer_says_why(trainer: Engine) -> None:
     assert "epoch 99" in str(answer.error)
 
 
-def test_a_killed_worker_fails_the_run_at_once_and_a_fresh_one_repeats_the_others(
+def test_a_killed_worker_fails_the_run_at_once_and_a_fresh_one_goes_on_value_for_value(
     trainer: Engine,
 ) -> None:
-    before = finish(trainer, SHORT)
-    digest = begin(trainer, replace(LONG, seed=3))
-    until(lambda: seen(trainer, digest).epoch.size)
+    spec = replace(REGULARISED, epochs=6, batch_size=3, seed=3)
+    whole = finish(trainer, spec)
+    trainer.delete(spec.digest())
+    assert trainer.snapshot(spec.digest()) is None
+    digest = trainer.submit(spec)
+    until(lambda: seen(trainer, digest).epoch.size >= 2)
     killed = time.monotonic()
     worker_of(trainer, digest).kill()
     until(lambda: seen(trainer, digest).ended, seconds=5)
@@ -207,19 +218,104 @@ def test_a_killed_worker_fails_the_run_at_once_and_a_fresh_one_repeats_the_other
     assert end.state == "failed"
     assert isinstance(end.error, EngineError)
     assert "press Train to go on" in str(end.error)
-    assert end.epoch.size  # the epochs so far stay
+    assert end.epoch.size >= 2  # the epochs so far stay
+    assert end.can_resume
     past = store().replay(digest)
     assert past is not None
     assert past.snapshot().state == "failed"  # for whoever comes after a restart
 
     # The next press finds a worker again, which has nothing in common with the first.
-    store().delete(SHORT.digest())
-    with trainer._lock:
-        del trainer._histories[SHORT.digest()]
-    again = finish(trainer, SHORT)
-    for name in ("loss", "accuracy", "val_loss", "val_accuracy"):
-        assert_array_equal(getattr(again, name), getattr(before, name))
-    assert (again.test_loss, again.test_accuracy) == (before.test_loss, before.test_accuracy)
+    resumed = finish(trainer, spec)
+    (taken_up,) = (it for it in store().events(digest)[1:] if isinstance(it, Preparing))
+    assert taken_up.resumes >= 2
+    for name in SERIES:
+        assert_array_equal(getattr(resumed, name), getattr(whole, name))
+    assert (resumed.test_loss, resumed.test_accuracy) == (whole.test_loss, whole.test_accuracy)
+    assert trainer.branchable(digest) == (1, 2, 3, 4, 5, 6)
+
+
+def test_a_branch_with_nothing_changed_gives_its_parents_remaining_epochs(trainer: Engine) -> None:
+    whole = finish(trainer, REGULARISED)
+    parent = REGULARISED.digest()
+    same = replace(REGULARISED, parent=parent, from_epoch=1)
+    branch = finish(trainer, same)
+    assert_array_equal(branch.epoch, [2, 3])
+    for name in SERIES:
+        assert_array_equal(getattr(branch, name), getattr(whole, name)[1:])
+    assert branch.test_loss == whole.test_loss
+    assert trainer.moments(same.digest()) == (1.0, 2.0, 3.0)
+    assert trainer.moments(parent)[0] == 0.0
+    other = finish(trainer, replace(same, learning_rate=0.05))
+    assert (other.loss != branch.loss).all()
+
+    paused = begin(trainer, replace(REGULARISED, seed=26, epochs=200))
+    trainer.pause(paused)
+    until(lambda: seen(trainer, paused).ended)
+    with pytest.raises(EngineError, match="after epoch 190 is not kept"):
+        trainer.submit(replace(same, parent=paused, from_epoch=190, epochs=200))
+    with pytest.raises(EngineError, match="not in the run store"):
+        trainer.submit(replace(same, parent="0" * 16))
+    with pytest.raises(SettingError, match="dropout alone"):
+        trainer.submit(replace(same, network=NETWORK[2:]))
+
+
+def test_runs_trained_together_take_turns_and_learn_what_they_learn_alone(
+    trainer: Engine,
+) -> None:
+    one, other = (replace(SHORT, batch_size=1, seed=seed) for seed in (21, 22))
+    alone = finish(trainer, one)
+    trainer.delete(one.digest())
+    digests = trainer.submit_together([one, other, SHORT])
+    assert digests == (one.digest(), other.digest(), SHORT.digest())
+    until(lambda: all(seen(trainer, it).epoch.size for it in digests))
+    assert not any(seen(trainer, it).ended for it in digests[:2])  # both are at work
+    until(lambda: all(seen(trainer, it).ended for it in digests))
+    assert [seen(trainer, it).state for it in digests] == ["finished"] * 3
+    together = seen(trainer, one.digest())
+    for name in SERIES:
+        assert_array_equal(getattr(together, name), getattr(alone, name))
+    workers = {worker_of(trainer, it).pid for it in digests[:2]}
+    assert len(workers) == 1
+    seconds = [seen(trainer, it).processor_seconds[-1] for it in digests[:2]]
+    assert 0.5 < seconds[0] / seconds[1] < 2
+    assert trainer.submit_together([one, other]) == digests[:2]  # nothing is trained twice
+    assert [seen(trainer, it).state for it in digests[:2]] == ["finished"] * 2
+
+
+def test_one_of_two_that_are_trained_together_can_be_paused(trainer: Engine) -> None:
+    digests = trainer.submit_together([replace(LONG, seed=23), replace(LONG, seed=24)])
+    until(lambda: all(seen(trainer, it).batch_epoch.size for it in digests))
+    trainer.pause(digests[0])
+    until(lambda: seen(trainer, digests[0]).ended, seconds=10)
+    assert seen(trainer, digests[0]).state == "paused"
+    told = seen(trainer, digests[1]).batch_epoch.size
+    until(lambda: seen(trainer, digests[1]).batch_epoch.size > told)  # the other goes on
+    trainer.stop(digests[1])
+    until(lambda: seen(trainer, digests[1]).ended, seconds=10)
+    assert seen(trainer, digests[1]).state == "stopped"
+
+
+def test_a_run_deleted_at_work_is_gone_and_can_begin_anew(trainer: Engine) -> None:
+    digest = begin(trainer, replace(LONG, seed=25))
+    trainer.delete(digest)
+    assert trainer.snapshot(digest) is None
+    trainer.submit(replace(LONG, seed=25))
+    until(lambda: seen(trainer, digest).batch_epoch.size)
+    assert seen(trainer, digest).state == "running"
+    assert trainer._histories[digest].attempt == 2  # what is still heard of the first is not it
+    trainer.delete(digest)
+    until(lambda: not trainer._active)
+    assert store().spec(digest) is None
+
+
+def test_a_pinned_run_says_so_in_the_list(trainer: Engine) -> None:
+    finish(trainer, SHORT)
+    trainer.pin(SHORT.digest(), True)
+    (summary,) = (it for it in trainer.recent() if it.digest == SHORT.digest())
+    assert summary.pinned
+    assert summary.megabytes > 0.01
+    trainer.pin(SHORT.digest(), False)
+    assert not any(it.pinned for it in trainer.recent())
 
 
 def test_a_training_that_does_not_hear_is_ended_by_force(
@@ -361,7 +457,7 @@ PARENT = """
 import json, sys, time
 import psutil
 from cvcore.engine import engine
-from cvcore.spec import RunSpec
+from cvcore.spec import Augmentation, RunSpec
 
 digest = engine().submit(RunSpec.from_json(sys.argv[1]))
 while not engine().snapshot(digest).batch_epoch.size:
