@@ -138,6 +138,7 @@ def test_a_finished_run_opens_at_once_with_its_result() -> None:
     assert spoken(page, "run_state") == "Finished: 3 of 3 epochs."
     assert metrics(page) == {
         "Epochs done": "3 / 3",
+        "Learning rate": "0.001",
         "Images per second": "1,234",
         "Time taken": "1 min 31 s",
         "Test accuracy": "0.8000",
@@ -340,7 +341,7 @@ def test_a_run_is_stopped_and_begun_anew_and_a_data_set_that_is_not_there_is_exp
     assert not page.warning
     until(page, lambda it: len(curves(it, "loss")["moments"]) > 0)
     page.button(key="press_stop").click().run()
-    until(page, lambda it: spoken(it, "run_state").startswith("Stopped after 0 of 200 epochs."))
+    until(page, lambda it: spoken(it, "run_state").startswith("Ended before its first epoch"))
     assert len(curves(page, "loss")["moments"]) > 0
     page.button(key="press_train").click().run()
     assert spoken(page, "run_state").startswith(("Queued", "TensorFlow", "Running"))

@@ -3,8 +3,9 @@
 import streamlit as st
 
 from cvcore.arithmetic import layer_table
-from cvcore.datasets import DATASETS, keras_home
+from cvcore.datasets import DATASETS, missing
 from cvcore.engine import engine
+from cvcore.errors import CvCoreError
 from cvcore.history import Snapshot
 from cvcore.spec import RunSpec
 from pages.ui.run_input import SETTINGS, settings_of
@@ -63,7 +64,7 @@ def opening_run(spec: RunSpec) -> str:
 
 
 def ask_to_train(say: Say, spec: RunSpec, run: str) -> tuple[str, Snapshot | None]:
-    """Offer Train and Stop, and say in numbers what will happen.
+    """Offer Train, Pause or Resume, and Stop; say in numbers what will happen.
 
     Parameters
     ----------
@@ -84,16 +85,40 @@ def ask_to_train(say: Say, spec: RunSpec, run: str) -> tuple[str, Snapshot | Non
     shown = engine().snapshot(run)
     with st.container(horizontal=True, vertical_alignment="center", key="press"):
         if st.button(say("Train"), type="primary", icon=":material/play_arrow:", key="press_train"):
-            run = engine().submit(spec)
+            with friendly(say):
+                run = engine().submit(spec)
             shown = engine().snapshot(run)
+        if shown is not None and shown.can_resume:
+            if st.button(
+                say("Resume"),
+                icon=":material/resume:",
+                key="press_resume",
+                help=say("Goes on from the last epoch that is kept."),
+            ):
+                with friendly(say):
+                    engine().submit(shown.spec)
+                st.rerun()  # the buttons themselves are others now
+        else:
+            st.button(
+                say("Pause"),
+                icon=":material/pause:",
+                key="press_pause",
+                on_click=engine().pause,
+                args=(run,),
+                disabled=_is_still(shown),
+                help=say("Ends the training for everybody who watches it, until it is resumed."),
+            )
         st.button(
-            say("Stop training"),
+            say("Stop"),
             icon=":material/stop:",
             key="press_stop",
             on_click=engine().stop,
             args=(run,),
-            disabled=shown is None or shown.ended or shown.state == "stopping",
-            help=say("Ends the training for everybody who watches it; its curves stay."),
+            disabled=_is_still(shown),
+            help=say(
+                "Ends the training for everybody who watches it; what it has learned by then is "
+                "tested, and its curves stay."
+            ),
         )
         _show_layers(say, spec)
         with st.container(width="stretch"):
@@ -101,32 +126,42 @@ def ask_to_train(say: Say, spec: RunSpec, run: str) -> tuple[str, Snapshot | Non
     return run, shown
 
 
+def _is_still(shown: Snapshot | None) -> bool:
+    return shown is None or shown.ended or shown.state == "stopping"
+
+
 def _show_plan(say: Say, spec: RunSpec) -> None:
     entry = DATASETS[spec.dataset]
     training, validation, test = spec.sizes()
-    rows = layer_table(spec.network, entry.shape)
     steps = -(-training // spec.batch_size)
-    text = say(
-        "{training} pictures to learn from, {validation} for validation, {test} for the test. "
-        "{formula} steps an epoch, {total} in all, for {parameters} parameters.",
-        training=f"{training:,}",
-        validation=f"{validation:,}",
-        test=f"{test:,}",
-        # In braces, so that no line ends inside it.
-        formula=rf"${{\lceil {_tex(training)} / {_tex(spec.batch_size)} \rceil = {_tex(steps)}}}$",
-        total=f"{steps * spec.epochs:,}",
-        parameters=f"{sum(row.parameters for row in rows):,}",
-    )
-    missing = [file for file in entry.files if not (keras_home() / file.path).is_file()]
-    if missing:
-        text += " " + say(
-            "The data set, {megabytes} MB, is downloaded once.", megabytes=f"{entry.megabytes:g}"
+    # In braces, so that no line ends inside it.
+    formula = rf"{{\lceil {_tex(training)} / {_tex(spec.batch_size)} \rceil = {_tex(steps)}}}"
+    with friendly(say):
+        # A network that is not possible says which layer breaks before anything runs.
+        spec.validate()
+        text = say(
+            "{training} pictures to learn from, {validation} for validation, {test} for the test. "
+            "{formula} steps an epoch, {total} in all, for {parameters} parameters.",
+            training=f"{training:,}",
+            validation=f"{validation:,}",
+            test=f"{test:,}",
+            formula=f"${formula}$",
+            total=f"{steps * spec.epochs:,}",
+            parameters=f"{sum(it.parameters for it in layer_table(spec.network, entry.shape)):,}",
         )
-    st.caption(text)
+        if missing(spec.dataset):
+            text += " " + say(
+                "The data set, {megabytes} MB, is downloaded once.",
+                megabytes=f"{entry.megabytes:g}",
+            )
+        st.caption(text)
 
 
 def _show_layers(say: Say, spec: RunSpec) -> None:
-    rows = layer_table(spec.network, DATASETS[spec.dataset].shape)
+    try:
+        rows = layer_table(spec.network, DATASETS[spec.dataset].shape)
+    except CvCoreError:
+        return  # the plan says why
     lines = [
         (
             describe_layer(say, row.layer),

@@ -6,6 +6,7 @@ import streamlit as st
 
 from cvcore.engine import engine
 from cvcore.history import Snapshot
+from cvcore.spec import learning_rates
 from pages.ui.setup import explain
 from pages.ui.spoken import show_spoken
 from pages.ui.words import Say
@@ -42,15 +43,17 @@ def follow(
 
 
 def _show_state(say: Say, snapshot: Snapshot | None) -> None:
-    """Say where the run stands, in a line, a bar and four numbers; without one, in none."""
+    """Say where the run stands, in a line, a bar and five numbers; without one, in none."""
     with st.container(horizontal=True, vertical_alignment="center", key="run_progress"):
         with st.container(width="content"):
             show_spoken(_state(say, snapshot), key="run_state")
         st.progress(snapshot.progress if snapshot else 0.0)
-    epochs = speed = time = test = UNKNOWN
+    epochs = rate = speed = time = test = UNKNOWN
     ended = snapshot is not None and snapshot.ended
     if snapshot is not None:
-        epochs = f"{snapshot.epoch.size} / {snapshot.epochs}"
+        done = snapshot.epoch[-1] if snapshot.epoch.size else snapshot.spec.from_epoch
+        epochs = f"{done} / {snapshot.epochs}"
+        rate = f"{float(learning_rates(snapshot.spec, snapshot.moment)):.3g}"
         if snapshot.images_per_second is not None:
             speed = f"{snapshot.images_per_second:,.0f}"
         seconds = snapshot.seconds if ended else snapshot.seconds_left
@@ -60,13 +63,14 @@ def _show_state(say: Say, snapshot: Snapshot | None) -> None:
             test = f"{snapshot.test_accuracy:.4f}"
     metrics = (
         (say("Epochs done"), epochs),
+        (say("Learning rate"), rate),
         (say("Images per second"), speed),
         (say("Time taken") if ended else say("Time left"), time),
         (say("Test accuracy"), test),
     )
     with st.container(horizontal=True, gap="small", key="run_numbers"):
         for label, value in metrics:
-            st.metric(label, value, width=150)
+            st.metric(label, value, width=140)
     if snapshot is not None and snapshot.error is not None:
         st.warning(explain(say, snapshot.error), icon=":material/lightbulb:")
 
@@ -74,7 +78,8 @@ def _show_state(say: Say, snapshot: Snapshot | None) -> None:
 def _state(say: Say, snapshot: Snapshot | None) -> str:
     if snapshot is None:
         return say("Nothing is trained with these settings yet: press Train.")
-    done, asked = snapshot.epoch.size, snapshot.epochs
+    done = int(snapshot.epoch[-1]) if snapshot.epoch.size else snapshot.spec.from_epoch
+    asked = snapshot.epochs
     match snapshot.state:
         case "starting":
             return say("The engine that trains is starting.")
@@ -89,18 +94,50 @@ def _state(say: Say, snapshot: Snapshot | None) -> str:
         case "stopping":
             return say("Stopping: it ends within a moment.")
         case "finished":
-            return say("Finished: {done} of {asked} epochs.", done=done, asked=asked)
-        case "stopped":
+            return _end(say, snapshot, done)
+    if not snapshot.can_resume:
+        words = say("Ended before its first epoch was finished. Train begins it anew.")
+    elif snapshot.state == "stopped":
+        words = say("Stopped after {done} of {asked} epochs.", done=done, asked=asked)
+    elif snapshot.state == "paused":
+        words = say("Paused after {done} of {asked} epochs.", done=done, asked=asked)
+    else:
+        words = say(
+            "Broken off after {done} of {asked} epochs. Resume goes on from there.",
+            done=done,
+            asked=asked,
+        )
+    return words
+
+
+def _end(say: Say, snapshot: Snapshot, done: int) -> str:
+    """Say how a run ended that ended as it should."""
+    spec = snapshot.spec
+    match snapshot.ended_by:
+        case "accuracy":
             return say(
-                "Stopped after {done} of {asked} epochs. Train starts it from the beginning.",
+                "Finished after {done} of {asked} epochs: training accuracy has reached {stop}.",
                 done=done,
-                asked=asked,
+                asked=snapshot.epochs,
+                stop=f"{spec.early_stop:g}",
             )
-    return say(
-        "Broken off after {done} of {asked} epochs. Train starts it from the beginning.",
-        done=done,
-        asked=asked,
-    )
+        case "patience":
+            return say(
+                "Finished after {done} of {asked} epochs: validation loss had not fallen for "
+                "{patience}.",
+                done=done,
+                asked=snapshot.epochs,
+                patience=spec.patience,
+            )
+        case "seconds":
+            return say(
+                "Finished after {moment} of {asked} epochs: its {seconds} s of processor time "
+                "are used up.",
+                moment=f"{snapshot.moment:.2f}",
+                asked=snapshot.epochs,
+                seconds=f"{spec.seconds:g}",
+            )
+    return say("Finished: {done} of {asked} epochs.", done=done, asked=snapshot.epochs)
 
 
 def duration(say: Say, seconds: float) -> str:
