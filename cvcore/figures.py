@@ -53,7 +53,14 @@ class CurveWords:
 
 
 def curves(
-    quantity: Quantity, *, epochs: int, validation: bool, words: CurveWords, height: int = 220
+    quantity: Quantity,
+    *,
+    epochs: int,
+    validation: bool,
+    words: CurveWords,
+    height: int = 220,
+    log: bool = False,
+    first: int = 0,
 ) -> dict[str, Any]:
     """Describe a chart of a run's curves, without its data.
 
@@ -67,6 +74,10 @@ def curves(
     words : CurveWords
     height : int, optional
         In CSS pixels, with axes and legend.
+    log : bool, optional
+        Whether the vertical axis is logarithmic.
+    first : int, optional
+        Where the horizontal axis begins: the epoch from which a branch goes on.
 
     Returns
     -------
@@ -78,7 +89,11 @@ def curves(
         del names[words.validation]
     # Accuracy ends at 1 and begins where the worst value lies, or small differences at the
     # top could not be seen; a loss is read against 0.
-    scale = {"domainMax": 1, "zero": False} if quantity == "accuracy" else {"zero": True}
+    scale: dict[str, Any] = (
+        {"domainMax": 1, "zero": False} if quantity == "accuracy" else {"zero": True}
+    )
+    if log:
+        scale = {"type": "log", "nice": False}
     # Room for the longest usual label, so that the axis stays while its labels change.
     axis = {"minExtent": 30, "format": "~g"}
     y = {
@@ -92,7 +107,7 @@ def curves(
         "field": "epoch",
         "type": "quantitative",
         "title": words.epoch,
-        "scale": {"domain": [0, epochs], "nice": False},
+        "scale": {"domain": [first, epochs], "nice": False},
         "axis": {"tickMinStep": 1, "format": "d"},
     }
     domain, colours = list(names), list(names.values())
@@ -107,7 +122,7 @@ def curves(
     ]
 
     # The area of a mark in square pixels: many epochs leave little room for each.
-    room = min(70, max(2_000 / epochs, 10))
+    room = min(70, max(2_000 / (epochs - first), 10))
 
     def points(name: str, shape: str, size: float) -> dict[str, Any]:
         mark = {"type": "point", "filled": True, "opacity": 1, "shape": shape, "size": size}
@@ -127,13 +142,19 @@ def curves(
         },
         "layer": [
             {
+                # The gap: how much worse validation is.
+                "data": {"name": "gap"},
+                "mark": {"type": "area", "color": VALIDATION, "opacity": 0.16},
+                "encoding": {"x": x, "y": {**y, "stack": None}, "y2": {"field": "from"}},
+            },
+            {
                 # The mean since the epoch began: a thin line that starts anew with each.
                 "data": {"name": "moments"},
                 "mark": {"type": "line", "color": TRAINING, "strokeWidth": 1, "opacity": 0.7},
                 "encoding": {"x": x, "y": y, "detail": {"field": "part", "type": "ordinal"}},
             },
             {
-                "data": {"name": "epochs"},
+                "data": {"name": "lines"},
                 "mark": {"type": "line", "strokeWidth": 2},
                 "encoding": {"x": x, "y": y, "color": colour, "strokeDash": dash},
             },
@@ -155,7 +176,7 @@ def curves(
 
 
 def curve_data(
-    snapshot: Snapshot | None, quantity: Quantity, *, words: CurveWords
+    snapshot: Snapshot | None, quantity: Quantity, *, words: CurveWords, smoothing: float = 0.0
 ) -> dict[str, bytes]:
     """Return the data of a chart that `curves` describes.
 
@@ -166,12 +187,15 @@ def curve_data(
     quantity : {'loss', 'accuracy'}
     words : CurveWords
         As for `curves`.
+    smoothing : float, optional
+        The weight of `smooth` for the lines; the points stay where they are.
 
     Returns
     -------
     dict of str to bytes
         Arrow streams by their names: 'moments' (columns epoch, value, part; at most
-        `MOST_MOMENTS` rows), 'epochs' and 'test' (epoch, value, series). Values that
+        `MOST_MOMENTS` rows), 'epochs', 'lines' and 'test' (epoch, value, series), and 'gap'
+        (epoch, value, from: the line of training, and the worse one of both). Values that
         are not finite are left out: an axis cannot reach them. Once an epoch is
         finished, so are moments far worse than any epoch: the first ones would press
         all that follows into a corner.
@@ -180,7 +204,8 @@ def curve_data(
         nothing, nobody = np.empty(0), np.empty(0, np.str_)
         curve = arrow(epoch=nothing, value=nothing, series=nobody)
         moments = arrow(epoch=nothing, value=nothing, part=nothing.astype(np.int64))
-        return {"moments": moments, "epochs": curve, "test": curve}
+        band = arrow(epoch=nothing, value=nothing, **{"from": nothing})
+        return {"moments": moments, "epochs": curve, "lines": curve, "test": curve, "gap": band}
     training, validation = getattr(snapshot, quantity), getattr(snapshot, f"val_{quantity}")
     at, value = _near(
         quantity,
@@ -190,22 +215,51 @@ def curve_data(
     )
     at, value = thin(at, value)
     ends = snapshot.epoch.astype(np.float64)
-    names = [words.training] * len(ends) + [words.validation] * len(ends)
-    known = [getattr(snapshot, f"test_{quantity}")] if snapshot.state == "finished" else []
+    names = np.array([words.training] * len(ends) + [words.validation] * len(ends), np.str_)
+    both = np.concatenate([ends, ends])
+    known = [getattr(snapshot, f"test_{quantity}")] if snapshot.test_loss is not None else []
+    lower, upper = smooth(training, smoothing), smooth(validation, smoothing)
+    worse = np.minimum(lower, upper) if quantity == "accuracy" else np.maximum(lower, upper)
     return {
         # The last moment of an epoch, 2.0, belongs to what came before it.
         "moments": arrow(epoch=at, value=value, part=np.ceil(at).astype(np.int64)),
-        "epochs": arrow(
-            epoch=np.concatenate([ends, ends]),
-            value=np.concatenate([training, validation]),
-            series=np.array(names, np.str_),
-        ),
+        "epochs": arrow(epoch=both, value=np.concatenate([training, validation]), series=names),
+        "lines": arrow(epoch=both, value=np.concatenate([lower, upper]), series=names),
         "test": arrow(
             epoch=np.full(len(known), float(snapshot.epochs)),
             value=np.array(known, np.float64),
             series=np.full(len(known), words.test),
         ),
+        "gap": arrow(epoch=ends, value=worse, **{"from": lower}),
     }
+
+
+def smooth(values: Series, weight: float) -> Series:
+    """Average a curve over its past, ever less of it the longer ago.
+
+    Parameters
+    ----------
+    values : ndarray of float64, shape (k,)
+        Those that are not finite stay as they are, and count for nothing.
+    weight : float
+        From 0, which changes nothing, to below 1: how much of the average so far is kept at
+        each step. The first values weigh no more than later ones (Kingma and Ba, 2015, §3).
+
+    Returns
+    -------
+    ndarray of float64, shape (k,)
+
+    Examples
+    --------
+    >>> smooth(np.array([4.0, 1.0, 1.0]), 0.5).tolist()
+    [4.0, 2.0, 1.4285714285714286]
+    """
+    smoothed, total, share = values.copy(), 0.0, 0.0
+    for place in np.flatnonzero(np.isfinite(values)):
+        total = weight * total + (1 - weight) * float(values[place])
+        share = weight * share + (1 - weight)
+        smoothed[place] = total / share
+    return smoothed
 
 
 def _near(quantity: Quantity, at: Series, value: Series, epochs: Series) -> tuple[Series, Series]:

@@ -118,7 +118,7 @@ def test_without_validation_there_is_no_curve_of_it() -> None:
     data = rows(figures.curve_data(snapshot, "loss", words=WORDS)["epochs"])
     assert [row["series"] for row in data] == ["훈련"]
     chart = json.dumps(
-        figures.curves("loss", epochs=3, validation=False, words=WORDS)["layer"][1],
+        figures.curves("loss", epochs=3, validation=False, words=WORDS)["layer"][2],
         ensure_ascii=False,
     )
     assert "훈련" in chart
@@ -128,6 +128,41 @@ def test_without_validation_there_is_no_curve_of_it() -> None:
 def test_the_test_is_drawn_at_the_end_alone() -> None:
     snapshot = told(epoch(2, 1, 1.5, 1.25))
     assert rows(figures.curve_data(snapshot, "loss", words=WORDS)["test"]) == []
+
+
+def test_the_gap_lies_between_training_and_what_is_worse() -> None:
+    run = told(epoch(2, 1, 1.5, 1.25), epoch(3, 2, 0.75, 1.0))
+    band = {
+        it: rows(figures.curve_data(run, it, words=WORDS)["gap"]) for it in ("loss", "accuracy")
+    }
+    assert band["loss"] == [
+        {"epoch": 1.0, "value": 1.5, "from": 1.5},  # validation is ahead: no gap
+        {"epoch": 2.0, "value": 1.0, "from": 0.75},
+    ]
+    assert band["accuracy"] == [
+        {"epoch": 1.0, "value": 0.625, "from": 0.625},
+        {"epoch": 2.0, "value": 0.75, "from": 0.8125},
+    ]
+
+
+def test_smoothing_moves_the_lines_and_leaves_the_points() -> None:
+    data = figures.curve_data(RUN, "loss", words=WORDS, smoothing=0.5)
+    assert [row["value"] for row in rows(data["epochs"])] == [1.5, 0.75, 1.25, 1.0]
+    # Half of 1.5 forgotten: (0.25 · 1.5 + 0.5 · 0.75) / 0.75.
+    assert [row["value"] for row in rows(data["lines"])][:2] == [1.5, 1.0]
+
+
+@given(st.lists(st.floats(-1e3, 1e3), min_size=1), st.floats(0, 0.99))
+def test_a_smoothed_curve_stays_between_its_extremes(values: list[float], weight: float) -> None:
+    smoothed = figures.smooth(np.array(values), weight)
+    assert smoothed.min() >= min(values) - 1e-6
+    assert smoothed.max() <= max(values) + 1e-6
+    assert_array_equal(figures.smooth(np.array(values), 0.0), values)
+
+
+def test_smoothing_passes_over_what_is_no_number() -> None:
+    smoothed = figures.smooth(np.array([4.0, math.nan, 1.0, math.inf]), 0.5)
+    assert_array_equal(smoothed, [4.0, math.nan, 2.0, math.inf])
 
 
 def test_a_chart_without_a_run_has_the_columns_of_one_with_it() -> None:
@@ -184,7 +219,7 @@ def test_the_charts_are_vega_lite(quantity: figures.Quantity, validation: bool) 
 
 def test_the_curves_have_their_colours_and_dashes() -> None:
     chart = figures.curves("loss", epochs=20, validation=True, words=WORDS)
-    encoding = chart["layer"][1]["encoding"]
+    encoding = chart["layer"][2]["encoding"]
     names = ["훈련", "검증", "테스트"]
     assert encoding["color"]["scale"]["domain"] == names
     assert encoding["color"]["scale"]["range"] == ["#0072B2", "#D55E00", "#CC79A7"]

@@ -115,10 +115,10 @@ def test_a_run_grows_live_survives_a_reload_is_shared_and_stopped(
     expect(status(other)).to_have_text("Running: the network learns.")
     press(other, "Train")  # joins it: nothing is queued, nothing begins anew
     expect(status(other)).to_have_text("Running: the network learns.")
-    press(other, "Stop")
+    press(other, "Stop training")
     for each in (page, other):
         expect(status(each)).to_have_text(re.compile("Stopped after"), timeout=MINUTE)
-        expect(each.get_by_role("button", name="Stop", exact=True)).to_be_disabled()
+        expect(each.get_by_role("button", name="Stop training")).to_be_disabled()
     assert (runs(server) / run / "events.jsonl").read_text().count('"started"') == 1
     assert not tensorflow_in(server.pid)
 
@@ -135,7 +135,7 @@ def test_a_killed_worker_is_said_and_the_next_press_trains_again(
     expect(status(page)).to_have_text(re.compile("^Broken off after"))
     press(page, "Train")
     expect(status(page)).to_have_text("Running: the network learns.", timeout=MINUTE)
-    press(page, "Stop")
+    press(page, "Stop training")
     expect(status(page)).to_have_text(re.compile("Stopped after"), timeout=MINUTE)
 
 

@@ -2,19 +2,22 @@
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
 
-import numpy as np
 import streamlit as st
 
-from cvcore import figures
+from cvcore import figures, overfitting
 from cvcore.figures import CurveWords, Quantity
-from cvcore.history import Series, Snapshot
+from cvcore.history import Snapshot
+from cvcore.overfitting import best
 from cvcore.spec import RunSpec
+from pages.ui.inputs import choose, decimal
 from pages.ui.spoken import show_spoken
 from pages.ui.tables import table
 from pages.ui.train.state import UNKNOWN
 from pages.ui.words import Say
+
+# A difference between training and validation accuracy that is worth a word.
+_AHEAD = 0.02
 
 
 def show_curves(say: Say, snapshot: Snapshot | None, spec: RunSpec) -> None:
@@ -36,36 +39,55 @@ def show_curves(say: Say, snapshot: Snapshot | None, spec: RunSpec) -> None:
             say("Loss over the epochs. The sentence and the table below say its numbers."),
         ),
     )
+    charts = st.container()
+    with st.container(horizontal=True, vertical_alignment="center", key="run_words"):
+        if snapshot is not None:
+            with st.container(width="stretch"):
+                show_spoken(f"{sentence(say, snapshot)} {_gap(say, snapshot)}", key="run_sentence")
+        with st.popover(say("Chart"), icon=":material/tune:", width="content"):
+            log, smoothing = _choose_look(say)
+        if snapshot is not None:
+            with st.popover(say("Numbers"), icon=":material/table:", width="content"):
+                _show_table(say, snapshot, spec)
     epochs = snapshot.epochs if snapshot else spec.epochs
-    for column, (quantity, name, alt) in zip(st.columns(2), quantities, strict=True):
+    for column, (quantity, name, alt) in zip(charts.columns(2), quantities, strict=True):
         words = CurveWords(
             quantity=name, epoch=epoch, training=training, validation=validation, test=test
         )
-        chart = figures.curves(quantity, epochs=epochs, validation=spec.sizes()[1] > 0, words=words)
-        chart["datasets"] = figures.curve_data(snapshot, quantity, words=words)
+        chart = figures.curves(
+            quantity,
+            epochs=epochs,
+            validation=spec.sizes()[1] > 0,
+            words=words,
+            log=log and quantity == "loss",
+            first=spec.from_epoch,
+        )
+        chart["datasets"] = figures.curve_data(snapshot, quantity, words=words, smoothing=smoothing)
         column.vega_lite_chart(chart, key=f"curves_{quantity}", alt=alt)
-    if snapshot is None:
-        return
-    with st.container(horizontal=True, vertical_alignment="center", key="run_words"):
-        with st.container(width="stretch"):
-            show_spoken(sentence(say, snapshot), key="run_sentence")
-        with st.popover(say("Numbers"), icon=":material/table:", width="content"):
-            _show_table(say, snapshot, spec)
 
 
-class Best(NamedTuple):
-    """The best value of a curve, and the epoch after which it was reached."""
-
-    value: float
-    epoch: int
-
-
-def best(values: Series, *, lowest: bool) -> Best | None:
-    """Find a curve's best epoch; None where no value is a number."""
-    if not np.isfinite(values).any():
-        return None
-    place = int(np.nanargmin(values) if lowest else np.nanargmax(values))
-    return Best(float(values[place]), place + 1)
+def _choose_look(say: Say) -> tuple[bool, float]:
+    """Ask how the curves are drawn: the axis of the loss, and how smooth the lines are."""
+    axis = choose(
+        say("Axis of the loss"),
+        {"linear": say("Linear"), "log": say("Logarithmic")},
+        key="axis",
+        default="linear",
+        style="segments",
+    )
+    smoothing = decimal(
+        say("Smoothing of the lines"),
+        key="smooth",
+        default=0.0,
+        low=0.0,
+        high=0.95,
+        step=0.1,
+        help=say(
+            "How much of its past each point of a line carries along: 0 for none. The marks stay "
+            "where they were measured."
+        ),
+    )
+    return axis == "log", smoothing
 
 
 def sentence(say: Say, snapshot: Snapshot) -> str:
@@ -75,13 +97,13 @@ def sentence(say: Say, snapshot: Snapshot) -> str:
         return say("No epoch is finished yet.")
     told = say(
         "After {done} of {asked} epochs: training loss {loss}, training accuracy {accuracy}.",
-        done=done,
+        done=int(snapshot.epoch[-1]),
         asked=snapshot.epochs,
         loss=_decimals(say, snapshot.loss[-1]),
         accuracy=_decimals(say, snapshot.accuracy[-1]),
     )
-    lowest = best(snapshot.val_loss, lowest=True)
-    highest = best(snapshot.val_accuracy, lowest=False)
+    lowest = best(snapshot.val_loss, snapshot.epoch, lowest=True)
+    highest = best(snapshot.val_accuracy, snapshot.epoch, lowest=False)
     if lowest and highest:
         told += " " + say(
             "Validation loss {loss}, lowest after epoch {loss_epoch}; validation accuracy "
@@ -99,6 +121,42 @@ def sentence(say: Say, snapshot: Snapshot) -> str:
             "learning rate."
         )
     return told
+
+
+def _gap(say: Say, snapshot: Snapshot) -> str:
+    """Say whether validation follows training, and by which measure it does not."""
+    found = overfitting.gap(snapshot)
+    if found is None:
+        return ""
+    if not found.opens:
+        if found.accuracy_ahead < _AHEAD:
+            return say("Validation follows training.")
+        return say(
+            "Training accuracy is {ahead} ahead of validation accuracy (shaded); validation loss "
+            "has not risen.",
+            ahead=f"{found.accuracy_ahead:.4f}",
+        )
+    values = {
+        "epoch": found.loss.epoch,
+        "low": _decimals(say, found.loss.value),
+        "now": _decimals(say, found.val_loss),
+        "then": _decimals(say, found.training_loss_then),
+        "training": _decimals(say, found.training_loss),
+        "accuracy_epoch": found.accuracy.epoch,
+    }
+    if found.accuracy.epoch > found.loss.epoch:
+        return say(
+            "Overfitting, by the loss: since epoch {epoch} validation loss has risen from {low} "
+            "to {now}, while training loss fell from {then} to {training} (the gap is shaded). "
+            "By the accuracy, validation went on improving until epoch {accuracy_epoch}.",
+            **values,
+        )
+    return say(
+        "Overfitting, by both measures: since epoch {epoch} validation loss has risen from {low} "
+        "to {now}, while training loss fell from {then} to {training} (the gap is shaded); "
+        "validation accuracy was highest after epoch {accuracy_epoch}.",
+        **values,
+    )
 
 
 def _decimals(say: Say, value: float) -> str:

@@ -6,12 +6,12 @@ import streamlit as st
 from cvcore.datasets import DATASETS
 from cvcore.engine import engine
 from cvcore.history import Snapshot
+from cvcore.overfitting import best
 from cvcore.runs import Predictions
 from cvcore.spec import RunSpec
 from pages.ui.gallery import Tile, show_gallery
 from pages.ui.inputs import choose
 from pages.ui.setup import friendly
-from pages.ui.train.learn import best
 from pages.ui.words import Say
 
 SHOWN_TILES = 20
@@ -20,7 +20,7 @@ _GAP = 0.05
 
 
 def show(say: Say, run: str, snapshot: Snapshot | None, spec: RunSpec) -> None:
-    """Say what came of a finished run, and show test pictures with their names.
+    """Say what came of a run that has ended, and show test pictures with their names.
 
     Parameters
     ----------
@@ -30,7 +30,7 @@ def show(say: Say, run: str, snapshot: Snapshot | None, spec: RunSpec) -> None:
     spec : RunSpec
         Not needed: what came of a run belongs to its own settings.
     """
-    if snapshot is None or snapshot.state != "finished":
+    if snapshot is None or not snapshot.ended or not snapshot.epoch.size:
         return
     predictions, spec = None, snapshot.spec
     with friendly(say):
@@ -83,10 +83,10 @@ def _notice(say: Say, spec: RunSpec, snapshot: Snapshot, test: float) -> str:
             "learning rate.",
             classes=classes,
         )
-    lowest = best(snapshot.val_loss, lowest=True)
+    lowest = best(snapshot.val_loss, snapshot.epoch, lowest=True)
     if snapshot.accuracy[-1] - test < _GAP:
         return say("New pictures give it hardly more trouble.")
-    if lowest is None or lowest.epoch == snapshot.epoch.size:
+    if lowest is None or lowest.epoch == snapshot.epoch[-1]:
         return say("It knows its own pictures better than new ones: that is overfitting.")
     return say(
         "It knows its own pictures better than new ones: that is overfitting. Validation loss "

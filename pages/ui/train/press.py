@@ -109,7 +109,7 @@ def ask_to_train(say: Say, spec: RunSpec, run: str) -> tuple[str, Snapshot | Non
                 help=say("Ends the training for everybody who watches it, until it is resumed."),
             )
         st.button(
-            say("Stop"),
+            say("Stop training"),
             icon=":material/stop:",
             key="press_stop",
             on_click=engine().stop,
