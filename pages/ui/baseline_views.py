@@ -274,7 +274,7 @@ def _show_table(say: Say, rows: Sequence[Row], dataset: str) -> None:
                 f"{row.kilobytes:,.0f}",
             )
             if row.state == "done"
-            else (row.said if row.state != "failed" else _UNKNOWN, _UNKNOWN, _UNKNOWN)
+            else (row.said if row.state in ("waiting", "working") else _UNKNOWN, _UNKNOWN, _UNKNOWN)
         )
         told = f"{100 * published.accuracy:g} %" if published else _UNKNOWN
         return (say(RIVALS[row.name].label), figures[0], told, *figures[1:])
