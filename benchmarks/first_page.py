@@ -2,7 +2,8 @@
 
 Each round starts a server of ours, one of an empty app, and one of the ten-line filter page of
 `benchmarks.slider`, all with our settings, waits until they answer, and opens each in a browser
-that has seen none. A page can be used when its picture is drawn, the empty app when its word is.
+that has seen none. Our page can be used when its feature map is drawn and its pictures and
+kernels can be chosen, the plain page when its picture is drawn, the empty app when its word is.
 At the end one more visitor walks through all our pages on a fresh server, and the web process
 is asked for its memory.
 """
@@ -41,7 +42,9 @@ requestAnimationFrame(look);
 """
 HELLO_SEEN = "document.querySelector('[data-testid=stMarkdown]')?.textContent === 'hello'"
 PLAIN_SEEN = "document.querySelector('[data-testid=stImage] img')?.naturalWidth"
-PICTURE_SEEN = """
+PAGE_SEEN = """
+document.querySelector(".st-key-picture input") &&
+document.querySelector(".st-key-kernel input") &&
 [...document.querySelectorAll(".st-key-stage_1 *")].some((element) => {
     const picture = element.shadowRoot?.querySelector("img");
     return picture?.complete && picture.naturalWidth > 0;
@@ -78,7 +81,7 @@ def compare(playwright: Playwright, folder: Path) -> float:
     hello.write_text(HELLO, encoding="utf-8")
     plain.write_text(PLAIN, encoding="utf-8")
     apps = {
-        "ours": (APP, PICTURE_SEEN),
+        "ours": (APP, PAGE_SEEN),
         "empty": (hello, HELLO_SEEN),
         "plain": (plain, PLAIN_SEEN),
     }
@@ -99,7 +102,7 @@ def compare(playwright: Playwright, folder: Path) -> float:
 
 def weigh(playwright: Playwright, folder: Path) -> tuple[float, bool]:
     """Walk through all pages; return the most megabytes, and whether TensorFlow was there."""
-    with opened(playwright, folder, APP, PICTURE_SEEN) as (server, page, _):
+    with opened(playwright, folder, APP, PAGE_SEEN) as (server, page, _):
         page.wait_for_timeout(SETTLING)
         sizes = [memory(server)]
         print(f"Web process after the first page {sizes[0]:.0f} MB", end="")

@@ -3,14 +3,15 @@
 import streamlit as st
 
 from cvcore import images
+from cvcore.arrays import FloatArray
 from cvcore.convolution import Padding, PadValue
 from cvcore.filtering import Pooling, Recipe
 from cvcore.images import SCALINGS
 from pages.ui import address, filter_views
-from pages.ui.inputs import choose, decimal, number, switch, try_this
+from pages.ui.inputs import choose, decimal, number, side_by_side, switch, try_this, unseen
 from pages.ui.kernel_input import choose_kernel
 from pages.ui.picture_input import choose_picture
-from pages.ui.setup import friendly, set_up
+from pages.ui.setup import friendly, let_it_draw, set_up
 
 say = set_up("filters")
 try_this(
@@ -41,12 +42,11 @@ VIEWS = {
     "facts": say("The picture"),
     "take": say("Take away"),
 }
-controls, experiment = st.columns([1, 2.6], gap="medium")
-with controls, st.container(gap="small"):
-    picture = choose_picture(say)
-    kernel = choose_kernel(say, default="laplacian")
-with controls, st.container(gap="small", key="more_controls"):
-    left, right = st.columns(2)
+
+
+def choose_steps(kernel: FloatArray) -> tuple[Recipe, bool]:
+    """Ask for the steps around the kernel; return them, and whether colours are filtered."""
+    left, right = side_by_side(2)
     with left:
         stride = number(say("Stride"), key="stride", default=1, low=1, high=16, style="box")
         rectify = switch(say("ReLU"), key="rectify")
@@ -102,22 +102,29 @@ with controls, st.container(gap="small", key="more_controls"):
     pool_size = 2
     if pooling != "none":
         pool_size = number(say("Pooling window"), key="pool", default=2, low=2, high=8)
-    address.report_ignored(say)
+    paddings: dict[str, Padding] = {"valid": "valid", "same": "same", "pixels": amount}
+    fills: dict[str, PadValue] = {"value": value, "edge": "edge", "reflect": "reflect"}
+    poolings: dict[str, Pooling | None] = {"none": None, "max": "max", "average": "average"}
+    recipe = Recipe(
+        kernel=tuple(map(tuple, kernel.tolist())),
+        scaling=scaling,
+        stride=stride,
+        padding=paddings[pad],
+        pad_value=fills[fill],
+        rectify=rectify,
+        pooling=poolings[pooling],
+        pool_size=pool_size,
+    )
+    return recipe, in_colour
 
+
+controls, experiment = st.columns([1, 2.6], gap="medium")
+with controls, st.container(gap="small"):
+    picture = choose_picture(say)
+    kernel = choose_kernel(say, default="laplacian")
+with unseen():  # they are drawn below, when the picture is on its way
+    recipe, in_colour = choose_steps(kernel)
 image = images.to_colour(picture.image) if in_colour else images.to_grey(picture.image)
-PADDINGS: dict[str, Padding] = {"valid": "valid", "same": "same", "pixels": amount}
-FILLS: dict[str, PadValue] = {"value": value, "edge": "edge", "reflect": "reflect"}
-POOLINGS: dict[str, Pooling | None] = {"none": None, "max": "max", "average": "average"}
-recipe = Recipe(
-    kernel=tuple(map(tuple, kernel.tolist())),
-    scaling=scaling,
-    stride=stride,
-    padding=PADDINGS[pad],
-    pad_value=FILLS[fill],
-    rectify=rectify,
-    pooling=POOLINGS[pooling],
-    pool_size=pool_size,
-)
 with experiment, st.container(key="experiment"):
     view = choose(
         say("View"), VIEWS, key="view", default="stages", style="segments", hide_label=True
@@ -136,3 +143,7 @@ with experiment, st.container(key="experiment"):
                 filter_views.show_facts(say, picture)
             case _:
                 filter_views.show_take_away(say, image, recipe)
+let_it_draw()
+with controls, st.container(gap="small", key="more_controls"):
+    choose_steps(kernel)
+    address.report_ignored(say)

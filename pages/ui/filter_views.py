@@ -18,6 +18,7 @@ from pages.ui import address
 from pages.ui.inputs import choose, number, switch
 from pages.ui.picture import ColourBar, Pick, short, show_picture
 from pages.ui.picture_input import ChosenPicture
+from pages.ui.setup import let_it_draw
 from pages.ui.views import CHANNELS, colour, histogram, numbers, show_map, show_matrix
 from pages.ui.words import Say
 
@@ -29,9 +30,15 @@ def _go_to_pixel(row: int, column: int) -> None:
 def show_stages(say: Say, image: ByteArray, recipe: Recipe) -> None:
     """Show the picture and what every step makes of it."""
     steps = stages(image, recipe)
-    for index, (column, step) in enumerate(zip(st.columns(len(steps)), steps, strict=True)):
-        with column:
-            _show_stage(say, image, step, index, len(steps))
+    places = st.columns(len(steps))
+    for index, (place, step) in enumerate(zip(places, steps, strict=True)):
+        with place:
+            _show_stage(say, image, step, index)
+            st.caption(numbers(say, step.feature_map))
+    let_it_draw()
+    for place, step in zip(places, steps, strict=True):
+        if step.formula:
+            place.latex((r"\small " if len(steps) < 3 else r"\footnotesize ") + step.formula)
     answer = steps[1].feature_map
     weight_sum = float(recipe.weights.sum())
     zeros = float((steps[-1].feature_map == 0).mean())
@@ -66,7 +73,7 @@ def show_stages(say: Say, image: ByteArray, recipe: Recipe) -> None:
         )
 
 
-def _show_stage(say: Say, image: ByteArray, step: Stage, index: int, count: int) -> None:
+def _show_stage(say: Say, image: ByteArray, step: Stage, index: int) -> None:
     rows, columns = step.feature_map.shape[:2]
     if index == 0:
         low, high = float(step.feature_map.min()), float(step.feature_map.max())
@@ -94,9 +101,6 @@ def _show_stage(say: Say, image: ByteArray, step: Stage, index: int, count: int)
             limit=360,
             pick=pick if index == 1 else None,
         )
-    st.caption(numbers(say, step.feature_map))
-    if step.formula:
-        st.latex((r"\small " if count < 3 else r"\footnotesize ") + step.formula)
 
 
 def show_pixel(say: Say, image: ByteArray, recipe: Recipe) -> None:

@@ -81,14 +81,15 @@ export default function ({ parentElement, data: [data], setStateValue }) {
   frame.tabIndex = 0;
   frame.setAttribute("role", "application");
   frame.setAttribute("aria-label", pick.label);
-  // The arrows count from where the last one led, not from what the server has drawn yet.
-  parts.at = pick.at;
+  // The arrows count from where the last one led: what is drawn may answer an earlier one.
+  if (!(Date.now() - parts.asked < 1000)) parts.at = pick.at;
   const choose = (row, column) => {
     parts.at = [
       Math.min(Math.max(row, 0), pick.rows - 1),
       Math.min(Math.max(column, 0), pick.columns - 1),
     ];
-    setStateValue("pixel", { row: parts.at[0], column: parts.at[1], stamp: Date.now() });
+    parts.asked = Date.now();
+    setStateValue("pixel", { row: parts.at[0], column: parts.at[1], stamp: parts.asked });
   };
   frame.onclick = (event) => {
     const box = frame.getBoundingClientRect();

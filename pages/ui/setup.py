@@ -2,6 +2,7 @@
 
 import json
 import logging
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +16,8 @@ from pages.ui.words import LANGUAGES, Say, plain
 
 _LOG = logging.getLogger(__name__)
 _FOLDER = Path(__file__).parents[1]
+_ARRIVING = "arriving"
+_PAUSE = 0.35  # seconds
 _STYLE = (Path(__file__).parent / "page.css").read_text(encoding="utf-8")
 
 
@@ -24,6 +27,7 @@ def navigate() -> StreamlitPage:
     # Without a picture of its own, the tab would fetch the page's icon from Google's servers,
     # which a classroom may not reach; an emoji is drawn by the browser.
     st.set_page_config(page_title=say("Computer-vision laboratory"), page_icon="🔬", layout="wide")
+    st.session_state.setdefault(_ARRIVING, "navigated" not in st.session_state)
     st.session_state["navigated"] = True
     pages = [
         st.Page(
@@ -35,12 +39,17 @@ def navigate() -> StreamlitPage:
         for page in PAGES
     ]
 
-    def lead_to_the_first() -> None:
-        st.switch_page(pages[0], query_params=st.query_params.to_dict())
-
-    # Streamlit serves its default page at the root alone; led on from there, every page keeps
-    # an address of its own.
-    root = st.Page(lead_to_the_first, url_path="home", default=True, visibility="hidden")
+    first = PAGES[0]
+    # Streamlit serves its default page at the root alone. The first page is therefore there
+    # twice: at the root, where visitors arrive, and at an address of its own.
+    root = st.Page(
+        _FOLDER / f"{first.name}.py",
+        title=say(first.title),
+        icon=first.icon,
+        url_path="home",
+        default=True,
+        visibility="hidden",
+    )
     return st.navigation([root, *pages], position="top")
 
 
@@ -98,6 +107,17 @@ def set_up(name: str) -> Say:
     said = "".join(f"--say-{name}: {json.dumps(word)};" for name, word in words.items())
     st.html(f"<style>:root {{{said}}} {_STYLE}</style>")
     return say
+
+
+def let_it_draw() -> None:
+    """Give a visitor's browser the time to draw what it has, before it gets the rest of the page.
+
+    A browser that gets everything at once shows nothing until it has built all of it. Happens
+    once a visit: what changes later is small.
+    """
+    if st.session_state.get(_ARRIVING):
+        st.session_state[_ARRIVING] = False
+        time.sleep(_PAUSE)
 
 
 def _language() -> str:
