@@ -39,6 +39,15 @@ PAGES: tuple[PageEntry, ...] = (
         N_("A small network learns while you watch. Press Train and see its curves grow."),
     ),
     PageEntry(
+        "fight",
+        N_("Dense against CNN"),
+        ":material/balance:",
+        N_(
+            "Two networks learn from the same pictures under a rule that is fair to both. See "
+            "which one wins, and why."
+        ),
+    ),
+    PageEntry(
         "baselines",
         N_("Baselines"),
         ":material/leaderboard:",
