@@ -82,7 +82,7 @@ class LayerRow:
 
     @property
     def kind(self) -> str:
-        """The layer's kind: 'convolution', 'pooling', 'flatten' or 'dense'."""
+        """The layer's kind, a name in `cvcore.networks.LAYERS`."""
         return self.layer.kind
 
 
@@ -282,13 +282,45 @@ def layer_table(layers: Sequence[Layer], input_shape: Shape) -> tuple[LayerRow, 
     >>> [row.parameters for row in layer_table(network, (28, 28, 1))]
     [0, 100480, 1290]
     """
+    rows, error = count_possible(layers, input_shape)
+    if error is not None:
+        raise error
+    return rows
+
+
+def count_possible(
+    layers: Sequence[Layer], input_shape: Shape
+) -> tuple[tuple[LayerRow, ...], SettingError | None]:
+    """Count a network up to the layer that breaks it, if there is one.
+
+    Parameters
+    ----------
+    layers, input_shape
+        As for `layer_table`.
+
+    Returns
+    -------
+    rows : tuple of LayerRow
+        A row for each layer before the one that breaks; for all of a possible network.
+    error : SettingError or None
+        What is wrong with the layer behind them.
+
+    Examples
+    --------
+    >>> rows, error = count_possible([Flatten(), Pooling(), Dense(units=10)], (28, 28, 1))
+    >>> [row.output_shape for row in rows], error.values["position"]
+    ([(784,)], 2)
+    """
     rows: list[LayerRow] = []
     shape = tuple(input_shape)
     for position, layer in enumerate(layers, start=1):
-        row = _count(layer, shape, position)
+        try:
+            row = _count(layer, shape, position)
+        except SettingError as error:
+            return tuple(rows), error
         rows.append(row)
         shape = row.output_shape
-    return tuple(rows)
+    return tuple(rows), None
 
 
 def products(
@@ -408,7 +440,14 @@ def _count(layer: Layer, shape: Shape, position: int) -> LayerRow:
             return LayerRow(layer, shape, maps, 0, math.prod(maps) * layer.size**2, 0)
         case GlobalAveragePooling():
             if len(shape) != 3:
-                raise _in_a_row(position)
+                raise SettingError(
+                    N_(
+                        "Layer {position} takes the mean of each feature map, but the values "
+                        "before it are already in one row. Remove it, or put it before the "
+                        "layer that brings them there."
+                    ),
+                    position=position,
+                )
             return LayerRow(layer, shape, shape[2:], 0, math.prod(shape), 0)
         case BatchNormalisation():
             # Once it has learned, its means and scales are one factor and one addend a value.
@@ -447,7 +486,7 @@ def _in_a_row(position: int) -> SettingError:
     return SettingError(
         N_(
             "Layer {position} slides a window, but the values before it are already in one "
-            "row. Put it before the flatten layer."
+            "row. Put it before the layer that brings them there."
         ),
         position=position,
     )

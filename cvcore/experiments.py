@@ -14,7 +14,7 @@ from cvcore.arrays import AnyArray, FloatArray, IntArray
 from cvcore.convolution import as_image, as_weights, convolve, padding_amounts
 from cvcore.errors import N_, SettingError
 from cvcore.kernels import flip
-from cvcore.networks import Convolution, Layer, Pooling
+from cvcore.networks import Convolution, Dense, Flatten, GlobalAveragePooling, Layer, Pooling
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ def fields(layers: Sequence[Layer], n: int) -> tuple[range, ...]:
     Parameters
     ----------
     layers : sequence of Layer
-        Counted up to the first that is neither a convolution nor pooling.
+        Counted up to the first that brings maps into one row.
     n : int
         Pixels of the picture along the axis.
 
@@ -536,8 +536,11 @@ class _Step:
 def _steps(layers: Sequence[Layer], n: int) -> list[_Step]:
     steps: list[_Step] = []
     for layer in layers:
-        if not isinstance(layer, Convolution | Pooling):
+        if isinstance(layer, Flatten | Dense | GlobalAveragePooling):
             break
+        if not isinstance(layer, Convolution | Pooling):
+            steps.append(_Step(1, 1, 0, n))  # value by value
+            continue
         padding = layer.padding if isinstance(layer, Convolution) else "valid"
         stride = layer.size if layer.stride is None else layer.stride
         before, _ = padding_amounts(n, layer.size, stride=stride, padding=padding)

@@ -4,12 +4,13 @@ No layer here computes anything: `cvcore.arithmetic` counts their shapes and
 parameters, `cvcore.models` builds them in Keras.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import ClassVar, Literal, TypeAlias, get_args
+from typing import Any, ClassVar, Literal, TypeAlias, get_args
 
-from cvcore.errors import N_
+from cvcore.errors import N_, SettingError
 
 Padding: TypeAlias = Literal["valid", "same"]
 Activation: TypeAlias = Literal["linear", "relu", "sigmoid", "tanh", "softmax"]
@@ -102,6 +103,40 @@ Network: TypeAlias = tuple[Layer, ...]
 
 LAYERS: Mapping[str, type[Layer]] = MappingProxyType(
     {layer.kind: layer for layer in get_args(Layer)}
+)
+
+ACTIVATIONS: tuple[Activation, ...] = get_args(Activation)
+
+LAYER_LIMITS: Mapping[str, tuple[float, float]] = MappingProxyType(
+    {
+        "filters": (1, 1024),
+        "size": (1, 64),
+        "stride": (1, 64),
+        "units": (1, 8192),
+        "rate": (0.0, 0.95),
+        "momentum": (0.0, 0.999),
+    }
+)
+"""The smallest and the largest number that a text, or a page, may give a layer."""
+
+_MOST_LAYERS = 64
+_WHOLE, _SHARE, _ACTIVATION = "[0-9]{1,5}", r"0(?:\.[0-9]{1,12})?", "|".join(ACTIVATIONS)
+_FORMS: tuple[tuple[type[Layer], re.Pattern[str]], ...] = tuple(
+    (kind, re.compile(form))
+    for kind, form in (
+        (
+            Convolution,
+            f"conv(?P<filters>{_WHOLE})_(?P<size>{_WHOLE})(?:_s(?P<stride>{_WHOLE}))?"
+            f"(?:_(?P<padding>same|valid))?(?:_(?P<activation>{_ACTIVATION}))?",
+        ),
+        (Pooling, f"(?P<how>max|average)(?P<size>{_WHOLE})(?:_s(?P<stride>{_WHOLE}))?"),
+        (GlobalAveragePooling, "global"),
+        (BatchNormalisation, f"norm(?P<momentum>{_SHARE})?"),
+        (ActivationLayer, f"(?P<activation>{_ACTIVATION})"),
+        (Dropout, f"dropout(?P<rate>{_SHARE})"),
+        (Flatten, "flatten"),
+        (Dense, f"dense(?P<units>{_WHOLE})(?:_(?P<activation>{_ACTIVATION}))?"),
+    )
 )
 
 
@@ -217,13 +252,14 @@ NETWORKS: Mapping[str, NamedNetwork] = MappingProxyType(
             input_shape=(28, 28, 1),
             source="After K. Simonyan, A. Zisserman, Very Deep Convolutional Networks, 2015",
         ),
-        # Where time goes, little is done: the first convolution takes large steps, and what is
-        # normalised has been pooled before. `cvcore.recipes` says how it is trained.
+        # Where time goes, little is done: the first convolution takes large steps, the second
+        # is as narrow as a processor's vector, and what is normalised has been pooled before.
+        # `cvcore.recipes` says how it is trained.
         "fast": NamedNetwork(
             label=N_("Fast"),
             layers=(
                 Convolution(filters=16, size=4, stride=2, padding="same", activation="relu"),
-                Convolution(filters=24, size=3, padding="same"),
+                Convolution(filters=16, size=3, padding="same"),
                 Pooling(size=2),
                 BatchNormalisation(momentum=0.9),
                 ActivationLayer(activation="relu"),
@@ -271,3 +307,128 @@ def preset(name: str, classes: int) -> Network:
     """
     body = NETWORKS[name].layers[:-1]
     return (*body, Dense(units=classes, activation="softmax"))
+
+
+def to_text(network: Network) -> str:
+    """Write a network as a few words that an address can hold.
+
+    Parameters
+    ----------
+    network : tuple of Layer
+
+    Returns
+    -------
+    str
+        A word for each layer, with ``-`` between them. What a layer has by default is
+        left out; shares have at most 12 decimals.
+
+    Examples
+    --------
+    >>> to_text((Convolution(filters=32, padding="same"), Pooling(), Flatten(), Dense(units=10)))
+    'conv32_3_same-max2-flatten-dense10'
+    """
+    return "-".join(_write(layer) for layer in network)
+
+
+def from_text(text: str) -> Network:
+    """Read what `to_text` wrote, or what a visitor put into an address.
+
+    Parameters
+    ----------
+    text : str
+
+    Returns
+    -------
+    tuple of Layer
+        Whether they can follow one another is `cvcore.arithmetic.layer_table`'s question.
+
+    Raises
+    ------
+    SettingError
+        If a word is no layer's, a number is beyond `LAYER_LIMITS`, or there are more than
+        64 layers.
+
+    Examples
+    --------
+    >>> from_text("conv6_5_tanh-average2")
+    (Convolution(filters=6, size=5, stride=1, padding='valid', activation='tanh'), \
+Pooling(size=2, stride=None, how='average'))
+    """
+    words = text.split("-", _MOST_LAYERS) if text else []
+    if len(words) > _MOST_LAYERS:
+        raise SettingError(
+            N_("A network has at most {most} layers; this text has more. Leave some out."),
+            most=_MOST_LAYERS,
+        )
+    return tuple(_read(word, position) for position, word in enumerate(words, start=1))
+
+
+def _write(layer: Layer) -> str:
+    match layer:
+        case Convolution():
+            words = [f"conv{layer.filters}", f"{layer.size}"]
+            if layer.stride != 1:
+                words.append(f"s{layer.stride}")
+            if layer.padding != "valid":
+                words.append(layer.padding)
+            if layer.activation != "linear":
+                words.append(layer.activation)
+            return "_".join(words)
+        case Pooling():
+            stride = "" if layer.stride is None else f"_s{layer.stride}"
+            return f"{layer.how}{layer.size}{stride}"
+        case GlobalAveragePooling():
+            return "global"
+        case BatchNormalisation(momentum=momentum):
+            usual = momentum == BatchNormalisation().momentum
+            return "norm" if usual else f"norm{_share(momentum)}"
+        case ActivationLayer(activation=activation):
+            return activation
+        case Dropout(rate=rate):
+            return f"dropout{_share(rate)}"
+        case Flatten():
+            return "flatten"
+        case Dense(units=units, activation=activation):
+            return f"dense{units}" if activation == "linear" else f"dense{units}_{activation}"
+
+
+def _share(value: float) -> str:
+    """Write a number from 0 to below 1 without an exponent, whose sign would part two layers."""
+    return f"{value:.12f}".rstrip("0").rstrip(".")
+
+
+def _read(word: str, position: int) -> Layer:
+    for kind, form in _FORMS:
+        found = form.fullmatch(word)
+        if found:
+            values: dict[str, Any] = {
+                name: _number(name, text, position) if name in LAYER_LIMITS else text
+                for name, text in found.groupdict().items()
+                if text is not None
+            }
+            return kind(**values)
+    raise SettingError(
+        N_(
+            "Layer {position} is written {word}, which is none that this laboratory knows. "
+            "Write it like one of these: {examples}."
+        ),
+        position=position,
+        word=word[:40],
+        examples="conv32_3_same_relu, max2, average2, norm, relu, dropout0.5, flatten, global, "
+        "dense128_relu",
+    )
+
+
+def _number(name: str, text: str, position: int) -> float:
+    value = float(text) if "." in text else int(text)
+    low, high = LAYER_LIMITS[name]
+    if not low <= value <= high:
+        raise SettingError(
+            N_("Layer {position} has {name} = {number}; it must be from {low} to {high}."),
+            position=position,
+            name=name,
+            number=text,
+            low=f"{low:g}",
+            high=f"{high:g}",
+        )
+    return float(value) if name in ("rate", "momentum") else value

@@ -1,5 +1,6 @@
 """The receptive field that grows with depth, and whole networks in tables."""
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -12,7 +13,15 @@ from cvcore.arrays import ByteArray
 from cvcore.display import unsigned_colours
 from cvcore.errors import SettingError
 from cvcore.experiments import fields, paths
-from cvcore.networks import NETWORKS, Convolution, Dense, Layer, Network, Pooling
+from cvcore.networks import (
+    NETWORKS,
+    BatchNormalisation,
+    Convolution,
+    Dense,
+    Layer,
+    Network,
+    Pooling,
+)
 from pages.ui.inputs import choose, number, switch
 from pages.ui.layers.parts import ask_square, chart, count, more, notice, percent
 from pages.ui.picture import ColourBar, show_picture
@@ -280,7 +289,10 @@ def _count_formula(row: LayerRow) -> str:
                 rf"{size}\cdot{size}\times {height}\cdot{width}\cdot{depth}"
                 rf"={_tex(row.connections)}"
             )
-    return r"\cdot".join(map(str, row.input_shape)) + rf"={row.output_shape[0]}"
+        case BatchNormalisation():
+            return rf"4\cdot{row.input_shape[-1]}={_tex(row.parameters)}"
+    # The others have no weights: as many values as reach them.
+    return r"\cdot".join(map(str, row.input_shape)) + rf"={_tex(math.prod(row.input_shape))}"
 
 
 def _tex(value: int) -> str:
