@@ -19,18 +19,9 @@ from pages.ui.registry import PAGES
 _STATIC = Path(st.__file__).parent / "static"
 _YEAR = 365 * 24 * 60 * 60  # seconds; the files have their digest in their names
 
-# The parts of Streamlit's front end that the first page is made of. A browser would ask for
+# The parts of Streamlit's front end that the first page begins with. A browser would ask for
 # each when the first of its kind is to be drawn; named in the index, it has them by then.
-PARTS = (
-    "BidiComponent",
-    "Button",
-    "ButtonGroup",
-    "Checkbox",
-    "Html",
-    "NumberInput",
-    "Selectbox",
-    "rehype-katex",
-)
+PARTS = ("BidiComponent", "Button", "ButtonGroup", "Html", "Selectbox")
 
 
 def rehearse(script: str) -> None:

@@ -17,7 +17,7 @@ from pages.ui.words import LANGUAGES, Say, plain
 _LOG = logging.getLogger(__name__)
 _FOLDER = Path(__file__).parents[1]
 _ARRIVING = "arriving"
-_PAUSE = 0.35  # seconds
+_PAUSE = 0.6  # seconds; what a browser takes for the first page on two busy cores
 _STYLE = (Path(__file__).parent / "page.css").read_text(encoding="utf-8")
 
 
