@@ -7,7 +7,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from cvcore.datasets import DATASETS
-from cvcore.networks import NETWORKS, Network, preset
+from cvcore.networks import preset
 from cvcore.spec import (
     DEFAULT_THRESHOLD,
     LABEL_FORMS,
@@ -21,6 +21,7 @@ from cvcore.spec import (
 from pages.ui import address
 from pages.ui.augmented import show_augmented
 from pages.ui.inputs import choose, decimal, number, switch
+from pages.ui.network_input import choose_network, own_network
 from pages.ui.words import Say
 
 NETWORK_NAMES = ("linear", "dense", "cnn", "cnn_relu", "lenet5_28", "vgg_small", "fast")
@@ -73,8 +74,7 @@ _RATES = (*(float(f"{digit}e{power}") for power in range(-6, 1) for digit in (1,
 def settings_of(spec: RunSpec) -> dict[str, str | int | float | bool]:
     """Return the widgets' values that make a specification, by their keys.
 
-    What the widgets cannot say, a network of one's own or where a branch
-    begins, is left out.
+    What the widgets cannot say, where a branch begins, is left out.
     """
     settings: dict[str, str | int | float | bool] = {
         "data": spec.dataset,
@@ -97,9 +97,7 @@ def settings_of(spec: RunSpec) -> dict[str, str | int | float | bool]:
         **vars(spec.augmentation),
     }
     name = name_of_network(spec)
-    if name:
-        settings["network"] = name
-    return settings
+    return {**settings, **({"network": name} if name else own_network(spec.network))}
 
 
 def name_of_network(spec: RunSpec) -> str:
@@ -130,7 +128,12 @@ def choose_run(say: Say, *, like: RunSpec | None = None) -> RunSpec:
             st.session_state.setdefault(key, value)
     with st.container(gap="small"):
         data = choose(say("Data set"), _data_labels(say), key="data", default=_word("data"))
-        network = _choose_network(say, data)
+        network = choose_network(
+            say,
+            len(DATASETS[data].classes),
+            names=NETWORK_NAMES,
+            default=_word("network"),
+        )
     with st.container(gap="small", key="more_controls"):
         left, right = st.columns(2, vertical_alignment="bottom")
         with left:
@@ -211,16 +214,6 @@ def choose_run(say: Say, *, like: RunSpec | None = None) -> RunSpec:
         augmentation=augmentation,
         seed=seed,
     )
-
-
-def _choose_network(say: Say, data: str) -> Network:
-    name = choose(
-        say("Network"),
-        {name: say(NETWORKS[name].label) for name in NETWORK_NAMES},
-        key="network",
-        default=_word("network"),
-    )
-    return preset(name, len(DATASETS[data].classes))
 
 
 def _choose_rate(say: Say) -> float:
