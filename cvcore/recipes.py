@@ -36,7 +36,7 @@ RECIPES: Mapping[str, RunSpec] = MappingProxyType(
             dataset="fashion_mnist",
             network=NETWORKS["fast"].layers,
             epochs=2,
-            batch_size=128,
+            batch_size=96,
             learning_rate=0.01,
             schedule="one_cycle",
         ),
