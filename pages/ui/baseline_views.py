@@ -114,15 +114,33 @@ def open_with_something(rows: Sequence[Row], dataset: str, size: int | None) -> 
 def ask_to_compute(say: Say, rows: Sequence[Row], dataset: str, size: int | None) -> None:
     """Offer a button for each row, and one for all of them."""
     wanted = [row.name for row in rows if row.state in ("open", "failed")]
-    st.button(
-        say("Compute all"),
-        type="primary",
-        icon=":material/play_arrow:",
-        key="base_all",
-        on_click=compute,
-        args=(wanted, dataset, size),
-        disabled=not wanted,
-    )
+    running = [
+        row.name
+        for row in rows
+        if row.state in ("waiting", "working") and isinstance(RIVALS[row.name], NetworkRival)
+    ]
+    with st.container(horizontal=True):
+        st.button(
+            say("Compute all"),
+            type="primary",
+            icon=":material/play_arrow:",
+            key="base_all",
+            on_click=compute,
+            args=(wanted, dataset, size),
+            disabled=not wanted,
+        )
+        st.button(
+            say("Stop the networks"),
+            icon=":material/stop:",
+            key="base_stop",
+            on_click=stop,
+            args=(running, dataset, size),
+            disabled=not running,
+            help=say(
+                "Ends their training for everybody who waits for it; pressed again, they go on. "
+                "What scikit-learn has begun it finishes."
+            ),
+        )
     icons = {"done": ":material/check:", "waiting": ":material/hourglass_empty:"}
     with st.container(horizontal=True, gap="xsmall"):
         for row in rows:
@@ -145,7 +163,7 @@ def watch(say: Say, rows: Sequence[Row], dataset: str, size: int | None) -> None
         now = look(say, dataset, size)
         if live and [row.state for row in now] != drawn:
             st.rerun()  # the whole page: its buttons follow
-        _show_rows(say, now, dataset)
+        _show_rows(say, now, dataset, size)
 
     st.fragment(draw, run_every=1.0 if live else None, key="base_live")()
 
@@ -179,6 +197,12 @@ def compute(names: Sequence[str], dataset: str, size: int | None) -> None:
             engine().compute(baselines.fit, spec)
 
 
+def stop(names: Sequence[str], dataset: str, size: int | None) -> None:
+    """End the training of networks; for a button's ``on_click``."""
+    for name in names:
+        engine().stop(baselines.run_of(name, dataset, size).digest())
+
+
 def _network_row(say: Say, name: str, spec: RunSpec) -> Row:
     now = engine().snapshot(spec.digest())
     if now is None:
@@ -195,14 +219,16 @@ def _network_row(say: Say, name: str, spec: RunSpec) -> Row:
         return Row(name=name, state="failed", said=_why_not(say, now))
     if now.state != "running":
         return Row(name=name, state="waiting", said=say("waits"))
-    said = say("epoch {epoch} of {epochs}", epoch=now.epoch.size + 1, epochs=now.epochs)
+    said = say(
+        "epoch {epoch} of {epochs}", epoch=min(now.epoch.size + 1, now.epochs), epochs=now.epochs
+    )
     return Row(name=name, state="working", said=said)
 
 
 def _why_not(say: Say, now: Snapshot) -> str:
     if now.error is not None:
         return explain(say, now.error)
-    return say("It was ended before its last epoch.")
+    return say("It was ended before its last epoch. Press its button, and it goes on.")
 
 
 def _classifier_row(say: Say, spec: FitSpec) -> Row:
@@ -247,7 +273,7 @@ def _remark(say: Say, found: Fitted) -> str:
     )
 
 
-def _show_rows(say: Say, rows: Sequence[Row], dataset: str) -> None:
+def _show_rows(say: Say, rows: Sequence[Row], dataset: str, size: int | None) -> None:
     """Draw the table, the chart, and what there is to notice."""
     with st.container(gap="xsmall"):
         left, right = st.columns([1.55, 1], gap="small")
@@ -261,7 +287,7 @@ def _show_rows(say: Say, rows: Sequence[Row], dataset: str) -> None:
                     say("{name}: {why}", name=say(RIVALS[row.name].label), why=row.said),
                     icon=":material/lightbulb:",
                 )
-        _show_notice(say, rows, dataset)
+        _show_notice(say, rows, dataset, size)
 
 
 def _show_table(say: Say, rows: Sequence[Row], dataset: str) -> None:
@@ -391,7 +417,7 @@ def _show_chart(say: Say, rows: Sequence[Row], dataset: str) -> None:
     )
 
 
-def _show_notice(say: Say, rows: Sequence[Row], dataset: str) -> None:
+def _show_notice(say: Say, rows: Sequence[Row], dataset: str, size: int | None) -> None:
     done = [row for row in rows if row.state == "done"]
     if not done:
         return
@@ -419,6 +445,11 @@ def _show_notice(say: Say, rows: Sequence[Row], dataset: str) -> None:
         )
     if "logistic" in by_name and by_name["logistic"].said:
         told += " " + by_name["logistic"].said
+    if size is not None and any(dataset in rival.published for rival in RIVALS.values()):
+        told += " " + say(
+            "The published figures come from all {count} training pictures, or nearly all.",
+            count=f"{DATASETS[dataset].training:,}",
+        )
     st.info(told, icon=":material/visibility:")
 
 

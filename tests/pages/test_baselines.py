@@ -6,10 +6,12 @@ from streamlit.testing.v1 import AppTest
 
 from cvcore import baselines, runs
 from cvcore.baselines import RIVALS, FitSpec, Fitted, NetworkRival
+from cvcore.engine import Engine
 from cvcore.history import Done, Epoch, Failed
 from cvcore.runs import RunStore
 from tests import kept_runs
 from tests.pages import open_page
+from tests.test_engine import until
 
 # What has not settled is said; the seconds are whole parts of two, so that they print exactly.
 FITTED = Fitted(
@@ -94,7 +96,8 @@ def test_where_nothing_was_computed_every_row_can_be_asked_for() -> None:
     assert all(row == ["–"] * 4 for row in shown.values())
     assert len(shown) == 5
     assert not page.info
-    assert not any(it.disabled for it in page.button if str(it.key).startswith("base_"))
+    disabled = [it.key for it in page.button if it.disabled]
+    assert disabled == ["base_stop"]
 
 
 def test_a_row_that_failed_says_why_and_can_be_asked_for_again() -> None:
@@ -130,3 +133,16 @@ def test_the_code_says_the_shapes_that_each_library_takes() -> None:
     text = " ".join(it.value for it in page.markdown)
     assert "(10000, 784)" in text
     assert "(10000, 28, 28, 1)" in text
+
+
+def test_a_network_that_is_stopped_says_so_and_its_button_goes_on(trainer: Engine) -> None:
+    page = open_page("baselines", base_data="digits", base_count="all")
+    page.button(key="base_compute_cnn").click().run()
+    assert page.button(key="base_compute_cnn").disabled
+    page.button(key="base_stop").click().run()
+    digest = baselines.run_of("cnn", "digits", None).digest()
+    until(lambda: (now := trainer.snapshot(digest)) is not None and now.state == "stopped")
+    page.run()
+    assert not page.button(key="base_compute_cnn").disabled
+    assert page.button(key="base_stop").disabled
+    assert page.warning[-1].value.startswith("The lecture's CNN: It was ended before its last")
