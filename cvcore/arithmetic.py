@@ -85,6 +85,12 @@ class LayerRow:
         """The layer's kind, a name in `cvcore.networks.LAYERS`."""
         return self.layer.kind
 
+    @property
+    def trainable(self) -> int:
+        """How many of the parameters descend the gradient: all but running means and variances."""
+        half = isinstance(self.layer, BatchNormalisation)
+        return self.parameters // 2 if half else self.parameters
+
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Products:

@@ -190,7 +190,7 @@ def _block(middle: float, floor: float, shape: Shape, colour: str) -> str:
 def _text(x: float, y: float, words: str, kind: str) -> str:
     # Where a column is too narrow for the words, they are drawn closer together.
     room = _COLUMN - 6
-    wide = sum(11.0 if ord(letter) > 0x1100 else 6.3 for letter in words)
+    wide = sum(11.0 if ord(letter) > 0x1100 else 5.7 for letter in words)
     fit = f' textLength="{room}" lengthAdjust="spacingAndGlyphs"' if wide > room else ""
     return f'<text class="{kind}" x="{x}" y="{y}"{fit}>{html.escape(words)}</text>'
 
@@ -200,10 +200,11 @@ def _words(say: Say, layer: Layer) -> tuple[str, str]:
     match layer:
         case Convolution():
             step = f" /{layer.stride}" if layer.stride > 1 else ""
-            return say("Conv."), f"{layer.size}×{layer.size}{step} {layer.activation}"
+            return say("Conv."), f"{layer.size}×{layer.size}{step}{_after(layer)}"
         case Pooling():
             how = say("max") if layer.how == "max" else say("mean")
-            return say("Pooling"), f"{how} {layer.size}×{layer.size}"
+            step = f" /{layer.stride}" if layer.stride else ""
+            return say("Pooling"), f"{how} {layer.size}×{layer.size}{step}"
         case GlobalAveragePooling():
             return say("Pooling"), say("mean of a map")
         case BatchNormalisation():
@@ -215,4 +216,8 @@ def _words(say: Say, layer: Layer) -> tuple[str, str]:
         case Flatten():
             return say("Flatten"), ""
         case Dense():
-            return say("Dense"), layer.activation
+            return say("Dense"), _after(layer)
+
+
+def _after(layer: Convolution | Dense) -> str:
+    return "" if layer.activation == "linear" else f" {layer.activation}"

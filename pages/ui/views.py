@@ -1,5 +1,6 @@
 """What several pages show in the same way: maps, small matrices, numbers."""
 
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -187,6 +188,12 @@ def histogram(
 def describe_layer(say: Say, layer: Layer) -> str:
     """Say a layer in a few words."""
     match layer:
+        case Convolution(activation=activation) if activation != "linear":
+            return say(
+                "{layer}, {activation}",
+                layer=describe_layer(say, replace(layer, activation="linear")),
+                activation=activation,
+            )
         case Convolution(filters=filters, size=size, stride=stride, padding=padding):
             if stride > 1:
                 return say(
@@ -201,6 +208,12 @@ def describe_layer(say: Say, layer: Layer) -> str:
                 size=size,
                 filters=filters,
                 padding=padding,
+            )
+        case Pooling(size=size, stride=stride) if stride not in (None, size):
+            return say(
+                "{layer}, stride {stride}",
+                layer=describe_layer(say, replace(layer, stride=None)),
+                stride=stride,
             )
         case Pooling(size=size, how="max"):
             return say("Max pooling {size} × {size}", size=size)

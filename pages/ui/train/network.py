@@ -69,8 +69,10 @@ def show(say: Say, run: str, snapshot: Snapshot | None, spec: RunSpec) -> None: 
     own = st.session_state.get("network") == OWN
     rows, error = count_possible(spec.network, entry.shape)
     body = spec.network[:-1]
+    if own and error is not None:  # an impossible network opens where it breaks
+        st.session_state.setdefault(_SELECTED, error.values["position"])
     selected = _selected(len(body)) if own else 0
-    _show_counts(say, spec.network, rows, error)
+    _say_counts(say, spec.network, rows, error)
     show_network_picture(
         say,
         spec.network,
@@ -94,27 +96,57 @@ def show(say: Say, run: str, snapshot: Snapshot | None, spec: RunSpec) -> None: 
     _table(say, spec.network, rows, error)
 
 
-def _show_counts(
+def _say_counts(
     say: Say, network: Network, rows: Sequence[LayerRow], error: SettingError | None
 ) -> None:
+    """Say a network's size in a line; of an impossible one, how far it comes."""
+    if error is not None:
+        st.markdown(
+            say(
+                "**{layers} layers**, of which the first {possible} can follow one another.",
+                layers=len(network),
+                possible=len(rows),
+            )
+        )
+        return
+    parameters = sum(row.parameters for row in rows)
+    kept = parameters - sum(row.trainable for row in rows)
     reaches = receptive_field(network)
-    numbers = (
-        (say("Layers"), str(len(network))),
-        (say("Parameters"), f"{sum(row.parameters for row in rows):,}"),
-        (say("Multiply-adds"), f"{sum(row.multiply_adds for row in rows):,}"),
-        (say("Receptive field"), f"{reaches[-1].size} × {reaches[-1].size}" if reaches else "–"),
+    text = say(
+        "**{layers} layers**, **{parameters} parameters** and **{work} multiply-adds** for one "
+        "picture.",
+        layers=len(network),
+        parameters=f"{parameters:,}",
+        work=f"{sum(row.multiply_adds for row in rows):,}",
     )
-    with st.container(horizontal=True, gap="small", key="network_numbers"):
-        for index, (label, value) in enumerate(numbers):
-            # Of an impossible network there are only the number of layers and half a sum.
-            st.metric(label, value if error is None or not index else "–", width=150)
+    if kept:
+        text += " " + say(
+            "{kept} of the parameters are running means and variances, which follow the batches "
+            "and not the gradient.",
+            kept=f"{kept:,}",
+        )
+    if reaches:
+        text += " " + say(
+            "A value of the last feature maps sees {size} × {size} pixels.", size=reaches[-1].size
+        )
+    st.markdown(text)
 
 
 def _edit(say: Say, body: Network, selected: int, error: SettingError | None) -> None:
     """Ask for a layer and let it be changed, moved, removed or followed by another."""
-    if error is not None:
-        st.warning(explain(say, error), icon=":material/lightbulb:")
+    broken = error.values["position"] if error is not None else 0
     with st.container(border=True, gap="small", key="layer_editor"):
+        # The last layer cannot be gone to: what breaks there is said beside every other.
+        if error is not None and broken in (selected, len(body) + 1):
+            st.warning(explain(say, error), icon=":material/lightbulb:")
+        elif error is not None:
+            st.button(
+                say("Layer {layer} breaks the network: go there", layer=broken),
+                key="go_broken",
+                icon=":material/lightbulb:",
+                on_click=_select,
+                args=(broken,),
+            )
         if body:
             with st.container(horizontal=True, vertical_alignment="bottom", gap="xsmall"):
                 _choose_layer(say, body, selected)
@@ -136,16 +168,15 @@ def _edit(say: Say, body: Network, selected: int, error: SettingError | None) ->
                     args=(layer,),
                     disabled=len(body) + 1 >= MAX_LAYERS,
                 )
-    with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
-        st.caption(say("Begin anew as:"), width="content")
-        for name in NETWORK_NAMES:
-            st.button(
-                say(NETWORKS[name].label),
-                key=f"begin_{name}",
-                type="tertiary",
-                on_click=_begin,
-                args=(name,),
-            )
+        with st.popover(say("Begin anew as…"), icon=":material/restart_alt:", width="content"):
+            for name in NETWORK_NAMES:
+                st.button(
+                    say(NETWORKS[name].label),
+                    key=f"begin_{name}",
+                    type="tertiary",
+                    on_click=_begin,
+                    args=(name,),
+                )
 
 
 def _choose_layer(say: Say, body: Network, selected: int) -> None:
@@ -162,8 +193,14 @@ def _choose_layer(say: Say, body: Network, selected: int) -> None:
 
 def _press_layer(say: Say, body: Network, selected: int) -> None:
     pressed: tuple[tuple[str, str, str, Callable[[], None], bool], ...] = (
-        ("layer_up", say("Move forward"), "arrow_back", lambda: _move(-1), selected == 1),
-        ("layer_down", say("Move back"), "arrow_forward", lambda: _move(1), selected == len(body)),
+        ("layer_earlier", say("Move earlier"), "arrow_back", lambda: _move(-1), selected == 1),
+        (
+            "layer_later",
+            say("Move later"),
+            "arrow_forward",
+            lambda: _move(1),
+            selected == len(body),
+        ),
         ("layer_remove", say("Remove"), "delete", _remove, False),
     )
     for key, label, icon, act, disabled in pressed:
@@ -402,7 +439,7 @@ def _table(
 
 def _selected(count: int) -> int:
     """Return the layer that is being changed, from 1; 0 where there is none."""
-    wanted = int(st.session_state.get(_SELECTED, count))
+    wanted = int(st.session_state.get(_SELECTED, 1))
     return min(max(wanted, 1), count)
 
 
@@ -450,6 +487,5 @@ def _remove() -> None:
 
 
 def _begin(name: str) -> None:
-    body = NETWORKS[name].layers[:-1]
-    _write(body)
-    _select(len(body))
+    _write(NETWORKS[name].layers[:-1])
+    _select(1)
