@@ -62,7 +62,7 @@ def measure(browser: Browser, server: AppServer) -> float:
     """Print what was seen and return the milliseconds of a tick."""
     page = browser.new_page(viewport={"width": 1366, "height": 768}, locale="en-GB")
     page.goto(f"{server.url}/{RECIPE}")
-    page.get_by_role("button", name="Train", exact=True).click()
+    page.locator(".st-key-press_train button").click(timeout=120_000)
     page.wait_for_url("**run=*", timeout=60_000)
     address = page.url
     page.get_by_text("Running: the network learns.").first.wait_for(timeout=120_000)
@@ -77,7 +77,7 @@ def measure(browser: Browser, server: AppServer) -> float:
     watched = during(server, page)
     ticks = [it.sent - before for it, before in zip(watchers, sent, strict=True)]
     for watcher in watchers:  # or what was measured was no run under way
-        watcher.page.get_by_text("Running: the network learns.").first.wait_for(timeout=1000)
+        watcher.page.get_by_text("Running: the network learns.").first.wait_for(timeout=30_000)
     print(
         f"Nobody watching: {1000 * alone:.1f} ms of the web process a second; {WATCHERS} "
         f"watching, {sum(ticks)} ticks in {WATCHED:.0f} s: {1000 * watched:.1f} ms"

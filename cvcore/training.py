@@ -1,6 +1,7 @@
 """A run trained with Keras, telling what happens; imported in workers alone."""
 
 import time
+import weakref
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Protocol, TypeAlias
@@ -26,6 +27,8 @@ STOP_SECONDS = 5.0  # for the test pictures of a run that was stopped: somebody 
 # TensorFlow takes several batches from Python at a time: each spares the step from one to
 # the other some 0.3 ms, of the 0.5 to 1 that the lecture's dense network needs for 32 pictures.
 PICTURES_AT_A_TIME = 320
+
+_SHARED: weakref.WeakValueDictionary[tuple[str, int], tf.Tensor] = weakref.WeakValueDictionary()
 
 # Parts of the first epoch after which weights are kept too: most happens there.
 FIRST_MOMENTS = (1 / 16, 1 / 8, 1 / 4, 1 / 2)
@@ -325,7 +328,7 @@ def _shuffled(spec: RunSpec, data: Dataset, *, epoch: Callable[[], int]) -> tf.d
     batch. The pictures stay bytes until then, a quarter of the memory.
     """
     count, size = spec.sizes()[0], spec.batch_size
-    images = tf.constant(data.training_images[:count])
+    images = _images(spec, data)
     labels = tf.constant(_as_labels(spec, data.training_labels[:count]))
     seen = prepare(spec, data)
 
@@ -350,6 +353,15 @@ def _shuffled(spec: RunSpec, data: Dataset, *, epoch: Callable[[], int]) -> tf.d
     return dataset.with_options(options).apply(
         tf.data.experimental.assert_cardinality(-(-count // size))
     )
+
+
+def _images(spec: RunSpec, data: Dataset) -> tf.Tensor:
+    """Return all training pictures as a tensor, the same one for trainings side by side."""
+    key = (spec.dataset, spec.threshold)
+    images = _SHARED.get(key)
+    if images is None:
+        images = _SHARED[key] = tf.constant(data.training_images)
+    return images
 
 
 def _in_batches(tensors: tuple[tf.Tensor, ...], count: int, size: int) -> tf.data.Dataset:
