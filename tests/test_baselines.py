@@ -90,8 +90,12 @@ def test_a_regression_that_was_cut_short_says_so(monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.mark.parametrize("classifier", CLASSIFIERS)
-def test_progress_never_goes_back(classifier: str) -> None:
-    _, told = fitted(digits(classifier))
+def test_progress_never_goes_back(classifier: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole, _ = fitted(digits(classifier))
+    monkeypatch.setattr(baselines, "_CHUNK", 100)  # of 360 test pictures
+    parts, told = fitted(digits(classifier))
+    assert parts.accuracy == whole.accuracy
+    assert [it.done for it in told if it.doing == "naming"] == [0, 100 / 360, 200 / 360, 300 / 360]
     assert told[0].doing == "learning"
     assert math.isnan(told[0].done)
     for part in ("learning", "naming"):
