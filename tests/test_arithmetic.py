@@ -12,6 +12,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from cvcore import arithmetic
 from cvcore.arithmetic import (
+    count_possible,
     layer_table,
     output_size,
     products,
@@ -22,7 +23,18 @@ from cvcore.arithmetic import (
 from cvcore.arrays import FloatArray, IntArray
 from cvcore.convolution import convolve, convolve_layer, padding_amounts
 from cvcore.errors import SettingError
-from cvcore.networks import NETWORKS, Convolution, Dense, Flatten, Network, Pooling
+from cvcore.networks import (
+    NETWORKS,
+    ActivationLayer,
+    BatchNormalisation,
+    Convolution,
+    Dense,
+    Dropout,
+    Flatten,
+    GlobalAveragePooling,
+    Network,
+    Pooling,
+)
 
 images = arrays(np.float32, (6, 7), elements=st.integers(-9, 9))
 strides = st.integers(1, 5)
@@ -176,6 +188,54 @@ def test_pooling_connects_and_learns_nothing() -> None:
     assert row.connections == 14 * 14 * 6 * 4
 
 
+def test_batch_normalisation_has_four_numbers_a_channel_and_learns_two() -> None:
+    maps, _, row = layer_table(
+        [BatchNormalisation(), Flatten(), BatchNormalisation(momentum=0.9)], (4, 5, 3)
+    )
+    assert (maps.output_shape, maps.parameters, maps.trainable) == ((4, 5, 3), 12, 6)
+    assert (maps.multiply_adds, maps.connections) == (60, 120)
+    assert (row.output_shape, row.parameters, row.trainable) == ((60,), 240, 120)
+
+
+def test_global_average_pooling_leaves_a_value_for_each_map() -> None:
+    (row,) = layer_table([GlobalAveragePooling()], (4, 5, 3))
+    assert (row.output_shape, row.parameters, row.connections) == ((3,), 0, 60)
+
+
+@pytest.mark.parametrize("layer", [Dropout(rate=0.25), ActivationLayer(activation="tanh")])
+@pytest.mark.parametrize("shape", [(4, 5, 3), (60,)])
+def test_dropout_and_activation_keep_the_shape_and_learn_nothing(
+    layer: Any, shape: tuple[int, ...]
+) -> None:
+    (row,) = layer_table([layer], shape)
+    assert (row.output_shape, row.connections) == (shape, 60)
+    assert (row.parameters, row.trainable, row.multiply_adds) == (0, 0, 0)
+
+
+def test_what_works_value_by_value_sees_no_further() -> None:
+    layers: Network = (
+        Convolution(filters=1, size=3, stride=2),
+        BatchNormalisation(),
+        ActivationLayer(),
+        Dropout(),
+        Convolution(filters=1, size=3),
+        GlobalAveragePooling(),
+        Dense(units=1),
+    )
+    reaches = receptive_field(layers)
+    assert [reach.size for reach in reaches] == [3, 3, 3, 3, 7]
+    assert [reach.jump for reach in reaches] == [2, 2, 2, 2, 2]
+
+
+def test_an_impossible_network_is_counted_up_to_the_layer_that_breaks() -> None:
+    layers: Network = (Pooling(size=2), Flatten(), Pooling(size=2), Dense(units=3))
+    rows, error = count_possible(layers, (6, 6, 1))
+    assert [row.output_shape for row in rows] == [(3, 3, 1), (9,)]
+    assert error is not None
+    assert error.values["position"] == 3
+    assert count_possible(layers[:2], (6, 6, 1)) == (rows, None)
+
+
 def test_no_layers_make_an_empty_table() -> None:
     assert layer_table([], (28, 28, 1)) == ()
 
@@ -192,6 +252,12 @@ def test_no_layers_make_an_empty_table() -> None:
         ([Convolution(filters=1, stride=0)], "Layer 1 has stride = 0"),
         ([Pooling(size=0)], "Layer 1 has size = 0"),
         ([Flatten(), Dense(units=-1)], "Layer 2 has units = -1"),
+        ([Flatten(), GlobalAveragePooling()], "Layer 2 takes the mean of each feature map, but"),
+        ([GlobalAveragePooling(), Convolution(filters=4)], "Layer 2 slides a window, but"),
+        ([Dropout(rate=1.0)], "Layer 1 has rate = 1.0; it must be from 0 to below 1"),
+        ([Dropout(rate=-0.1)], "Layer 1 has rate = -0.1"),
+        ([Dropout(rate=float("nan"))], "Layer 1 has rate = nan"),
+        ([BatchNormalisation(momentum=1.0)], "Layer 1 has momentum = 1.0"),
     ],
 )
 def test_an_impossible_network_names_the_layer_that_breaks(layers: Any, words: str) -> None:

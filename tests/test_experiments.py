@@ -83,6 +83,13 @@ def test_a_field_that_reaches_into_the_padding_begins_before_the_picture() -> No
     assert fields([Convolution(filters=1, size=5, padding="same")], 3) == (range(-1, 4),)
 
 
+def test_a_network_with_normalised_values_is_followed_through_all_its_maps() -> None:
+    layers = NETWORKS["fast"].layers
+    seen = fields(layers, 28)
+    assert [len(field) for field in seen] == [reach.size for reach in receptive_field(layers)]
+    assert int(paths(layers, 28).sum()) == int(paths(layers[:3], 28).sum())
+
+
 @given(st.lists(layers, max_size=4))
 def test_a_field_is_as_long_as_the_receptive_field(network: list[Layer]) -> None:
     try:
