@@ -294,6 +294,11 @@ class Engine:
         """Return the runs of the store that were written to last, the newest first."""
         return self._store.recent(count)
 
+    def summary(self, digest: str) -> RunSummary | None:
+        """Return a run's line in a list; None if there is no such run."""
+        past = self._recall(digest)
+        return self._store.summary(digest, past) if past is not None else None
+
     def ask(self, job: Callable[..., Any], *arguments: Any) -> Answer:
         """Ask a worker something that is quick; it need not wait for a training.
 

@@ -160,7 +160,7 @@ def try_this(say: Say, experiments: Sequence[tuple[str, Mapping[str, object]]]) 
     experiments : sequence of (label, settings)
         What the button says, in the reader's language, and the value of each widget's key.
     """
-    with st.container(horizontal=True, gap="xsmall", vertical_alignment="center"):
+    with st.container(horizontal=True, gap="xsmall", vertical_alignment="center", key="try"):
         st.caption(say("Try this:"), width="content")
         for index, (label, settings) in enumerate(experiments):
             st.button(

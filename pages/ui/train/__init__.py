@@ -1,26 +1,21 @@
 """The views of the Train page: each shows a run, or what would be trained, from its own side."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 import streamlit as st
 
-from cvcore.datasets import DATASETS
 from cvcore.errors import N_
 from cvcore.history import Snapshot
-from cvcore.networks import NETWORKS
 from cvcore.spec import RunSpec
 from pages.ui import address
 from pages.ui.inputs import choose
-from pages.ui.run_input import NETWORK_NAMES, settings_of
-from pages.ui.train import data, learn, outcome
+from pages.ui.run_input import settings_of
+from pages.ui.run_words import describe_run
+from pages.ui.train import compare, data, learn, network, outcome
 from pages.ui.train.state import follow
 from pages.ui.words import Say
-
-
-def _nothing(say: Say, snapshot: Snapshot | None, spec: RunSpec) -> None:
-    """Draw nothing each second: for views that do not grow with a run."""
 
 
 @dataclass(frozen=True)
@@ -40,13 +35,15 @@ class View:
 
     label: str
     show: Callable[[Say, str, Snapshot | None, RunSpec], None]
-    tick: Callable[[Say, Snapshot | None, RunSpec], None] = _nothing
+    tick: Callable[[Say, Snapshot | None, RunSpec], None] | None = None
 
 
 VIEWS: Mapping[str, View] = MappingProxyType(
     {
         "learn": View(N_("Learning"), outcome.show, learn.show_curves),
         "data": View(N_("Data"), data.show),
+        "network": View(N_("Network"), network.show),
+        "runs": View(N_("Runs"), compare.show),
     }
 )
 """In the order in which they are offered, by their names in the address; the first one opens."""
@@ -74,29 +71,17 @@ def show_run(say: Say, run: str, snapshot: Snapshot | None, spec: RunSpec) -> No
         hide_label=True,
     )
     view, shown = VIEWS[name], snapshot.spec if snapshot else spec
-    follow(say, run, snapshot, lambda now: view.tick(say, now, shown))
+    tick = view.tick
+    follow(say, run, snapshot, (lambda now: tick(say, now, shown)) if tick else None)
     # Beneath what grows, so that it stays in its place when a control is turned.
-    if shown != spec:
+    if not same_settings(shown, spec):
         _show_difference(say, shown)
     view.show(say, run, snapshot, spec)
 
 
-def describe_run(say: Say, spec: RunSpec) -> str:
-    """Say in a line what a run was asked to do."""
-    names = [name for name in NETWORK_NAMES if NETWORKS[name].layers == spec.network]
-    network = say(NETWORKS[names[0]].label) if names else say("A network of its own")
-    return say(
-        "{data} · {network} · {epochs} epochs · batches of {batch} · learning rate {rate} · "
-        "{training} training pictures · validation split {split} · seed {seed}",
-        data=say(DATASETS[spec.dataset].label),
-        network=network,
-        epochs=spec.epochs,
-        batch=spec.batch_size,
-        rate=f"{spec.learning_rate:g}",
-        training=f"{spec.sizes()[0]:,}",
-        split=f"{spec.validation_split:g}",
-        seed=spec.seed,
-    )
+def same_settings(spec: RunSpec, other: RunSpec) -> bool:
+    """Say whether two runs were asked for the same, wherever they began."""
+    return replace(spec, parent="", from_epoch=0) == replace(other, parent="", from_epoch=0)
 
 
 def _show_difference(say: Say, shown: RunSpec) -> None:

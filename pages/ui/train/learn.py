@@ -43,7 +43,8 @@ def show_curves(say: Say, snapshot: Snapshot | None, spec: RunSpec) -> None:
     with st.container(horizontal=True, vertical_alignment="center", key="run_words"):
         if snapshot is not None:
             with st.container(width="stretch"):
-                show_spoken(f"{sentence(say, snapshot)} {_gap(say, snapshot)}", key="run_sentence")
+                text = f"{sentence(say, snapshot)} {_gap(say, snapshot)}"
+                show_spoken(text.strip(), key="run_sentence")
         with st.popover(say("Chart"), icon=":material/tune:", width="content"):
             log, smoothing = _choose_look(say)
         if snapshot is not None:
@@ -132,8 +133,8 @@ def _gap(say: Say, snapshot: Snapshot) -> str:
         if found.accuracy_ahead < _AHEAD:
             return say("Validation follows training.")
         return say(
-            "Training accuracy is {ahead} ahead of validation accuracy (shaded); validation loss "
-            "has not risen.",
+            "Training accuracy is {ahead} ahead of validation accuracy (the gap is shaded); so far "
+            "validation loss does not keep rising.",
             ahead=f"{found.accuracy_ahead:.4f}",
         )
     values = {

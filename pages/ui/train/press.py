@@ -5,13 +5,11 @@ import streamlit as st
 from cvcore.arithmetic import layer_table
 from cvcore.datasets import DATASETS, missing
 from cvcore.engine import engine
-from cvcore.errors import CvCoreError
 from cvcore.history import Snapshot
 from cvcore.spec import RunSpec
 from pages.ui.run_input import SETTINGS, settings_of
 from pages.ui.setup import friendly
-from pages.ui.tables import table
-from pages.ui.views import describe_layer
+from pages.ui.train import my_runs
 from pages.ui.words import Say, plain
 
 
@@ -42,6 +40,8 @@ def recall_run(say: Say) -> str:
 def remember_run(digest: str) -> None:
     """Put the run that is shown into the address, for a reload and for others."""
     st.session_state["run"] = digest
+    my_runs.add(digest)
+    my_runs.publish()
     if not digest:
         st.query_params.pop("run", None)
     elif st.query_params.get("run") != digest:
@@ -120,7 +120,6 @@ def ask_to_train(say: Say, spec: RunSpec, run: str) -> tuple[str, Snapshot | Non
                 "tested, and its curves stay."
             ),
         )
-        _show_layers(say, spec)
         with st.container(width="stretch"):
             _show_plan(say, spec)
     return run, shown
@@ -155,29 +154,6 @@ def _show_plan(say: Say, spec: RunSpec) -> None:
                 megabytes=f"{entry.megabytes:g}",
             )
         st.caption(text)
-
-
-def _show_layers(say: Say, spec: RunSpec) -> None:
-    try:
-        rows = layer_table(spec.network, DATASETS[spec.dataset].shape)
-    except CvCoreError:
-        return  # the plan says why
-    lines = [
-        (
-            describe_layer(say, row.layer),
-            " × ".join(map(str, row.output_shape)),
-            f"{row.parameters:,}",
-        )
-        for row in rows
-    ]
-    lines.append((say("Total"), "", f"{sum(row.parameters for row in rows):,}"))
-    with st.popover(say("Layers"), icon=":material/account_tree:", width="content"):
-        table(
-            say("The layers and their parameters"),
-            [say("Layer"), say("Output"), say("Parameters")],
-            lines,
-            total=True,
-        )
 
 
 def _tex(value: int) -> str:

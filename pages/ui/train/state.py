@@ -15,7 +15,10 @@ UNKNOWN = "–"
 
 
 def follow(
-    say: Say, run: str, snapshot: Snapshot | None, draw: Callable[[Snapshot | None], None]
+    say: Say,
+    run: str,
+    snapshot: Snapshot | None,
+    draw: Callable[[Snapshot | None], None] | None = None,
 ) -> None:
     """Show where a run stands, and what else grows with it, once a second until it has ended.
 
@@ -25,8 +28,8 @@ def follow(
     run : str
     snapshot : Snapshot or None
         What is known of the run; None for no run.
-    draw : callable
-        Draws what grows, from what is known then.
+    draw : callable, optional
+        Draws what grows, from what is known then; the run's numbers stand above it.
     """
     live = snapshot is not None and not snapshot.ended
 
@@ -36,18 +39,26 @@ def follow(
             st.rerun()  # the whole page, once: the result comes and the ticking goes
         with st.container(gap="xsmall"):
             _show_state(say, now)
-            draw(now)
+            if draw is not None:
+                _show_numbers(say, now)
+                draw(now)
 
     # A tick costs the server some milliseconds and the browser new data for its charts.
     st.fragment(tick, run_every=1.0 if live else None, key="run_live")()
 
 
 def _show_state(say: Say, snapshot: Snapshot | None) -> None:
-    """Say where the run stands, in a line, a bar and five numbers; without one, in none."""
+    """Say where the run stands, in a line and a bar, and why it broke off."""
     with st.container(horizontal=True, vertical_alignment="center", key="run_progress"):
         with st.container(width="content"):
             show_spoken(_state(say, snapshot), key="run_state")
         st.progress(snapshot.progress if snapshot else 0.0)
+    if snapshot is not None and snapshot.error is not None:
+        st.warning(explain(say, snapshot.error), icon=":material/lightbulb:")
+
+
+def _show_numbers(say: Say, snapshot: Snapshot | None) -> None:
+    """Say where the run stands in five numbers; without one, in none."""
     epochs = rate = speed = time = test = UNKNOWN
     ended = snapshot is not None and snapshot.ended
     if snapshot is not None:
@@ -71,8 +82,6 @@ def _show_state(say: Say, snapshot: Snapshot | None) -> None:
     with st.container(horizontal=True, gap="small", key="run_numbers"):
         for label, value in metrics:
             st.metric(label, value, width=140)
-    if snapshot is not None and snapshot.error is not None:
-        st.warning(explain(say, snapshot.error), icon=":material/lightbulb:")
 
 
 def _state(say: Say, snapshot: Snapshot | None) -> str:
