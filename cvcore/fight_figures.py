@@ -121,9 +121,9 @@ def lines(
     *,
     across: str,
     up: str,
-    spoken_format: str = ".4f",
     logarithmic: bool = False,
     whole: bool = False,
+    least: float | None = None,
     most: float | None = None,
     accuracy: bool = True,
     from_zero: bool = False,
@@ -136,14 +136,12 @@ def lines(
     corners : sequence of Corner
     across, up : str
         What the axes are, in the reader's language.
-    spoken_format : str, optional
-        How d3 writes a value under the pointer.
     logarithmic : bool, optional
         Equal steps across are equal factors.
     whole : bool, optional
         Whether there are only whole numbers across.
-    most : float, optional
-        Where the horizontal axis ends from the beginning.
+    least, most : float, optional
+        Where the horizontal axis begins and ends, whatever the data.
     accuracy : bool, optional
         Whether the values end at 1.
     from_zero : bool, optional
@@ -165,8 +163,9 @@ def lines(
         "scale": {"type": "log"} if logarithmic else {"zero": True, "nice": False},
         "axis": {"format": "~s"} if not whole else {"format": "d", "tickMinStep": 1},
     }
-    if most is not None:
-        x["scale"]["domainMax"] = most
+    for end, value in (("domainMin", least), ("domainMax", most)):
+        if value is not None:
+            x["scale"][end] = value
     scale: dict[str, Any] = {"zero": from_zero or not accuracy}
     if accuracy:
         scale["domainMax"] = 1
@@ -177,15 +176,20 @@ def lines(
         "scale": scale,
         "axis": {"minExtent": 30, "format": "~g"},
     }
-    legend = {"orient": "top", "title": None, "symbolSize": 120, "labelLimit": 260}
+    legend = {
+        "orient": "top",
+        "title": None,
+        "symbolType": "stroke",
+        "symbolSize": 600,
+        "labelLimit": 260,
+    }
     series = {"field": "series", "type": "nominal", "legend": legend}
     colour = {**series, "scale": {"domain": names, "range": colours}}
     dash = {**series, "scale": {"domain": names, "range": [_DASHES[it] for it in colours]}}
-    shape = {**series, "scale": {"domain": names, "range": [_SHAPES[it] for it in colours]}}
     told = [
         {"field": "series", "type": "nominal", "title": None},
         {"field": "at", "type": "quantitative", "title": across, "format": ",.4~g"},
-        {"field": "value", "type": "quantitative", "title": up, "format": spoken_format},
+        {"field": "value", "type": "quantitative", "title": up, "format": ".4f"},
     ]
     return {
         "height": height,
@@ -195,27 +199,33 @@ def lines(
             "legend": {"offset": 2, "labelFontSize": 12},
         },
         "layer": [
-            {
-                "data": {"name": "band"},
-                "mark": {"type": "area", "opacity": 0.25, "line": False},
-                "encoding": {
-                    "x": x,
-                    "y": y,
-                    "y2": {"field": "high"},
-                    "color": colour,
-                },
-            },
+            *(_band(corner, x, y) for corner in corners),
             {
                 "data": {"name": "lines"},
                 "mark": {"type": "line", "strokeWidth": 2},
                 "encoding": {"x": x, "y": y, "color": colour, "strokeDash": dash},
             },
-            {
-                "data": {"name": "lines"},
-                "mark": {"type": "point", "filled": True, "opacity": 1, "size": 45},
-                "encoding": {"x": x, "y": y, "color": colour, "shape": shape, "tooltip": told},
-            },
+            *(_points(corner, {"x": x, "y": y, "tooltip": told}) for corner in corners),
         ],
+    }
+
+
+def _band(corner: Corner, x: dict[str, Any], y: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "data": {"name": "band"},
+        "transform": [{"filter": {"field": "series", "equal": corner.name}}],
+        "mark": {"type": "area", "opacity": 0.25, "color": corner.colour},
+        "encoding": {"x": x, "y": y, "y2": {"field": "high"}},
+    }
+
+
+def _points(corner: Corner, encoding: dict[str, Any]) -> dict[str, Any]:
+    mark = {"type": "point", "filled": True, "opacity": 1, "size": 45}
+    return {
+        "data": {"name": "lines"},
+        "transform": [{"filter": {"field": "series", "equal": corner.name}}],
+        "mark": {**mark, "shape": _SHAPES[corner.colour], "color": corner.colour},
+        "encoding": encoding,
     }
 
 
@@ -257,12 +267,16 @@ def plain_curve(at: Sequence[float], values: Sequence[float]) -> Curve:
     return Curve(at=places, mean=heights, low=heights, high=heights)
 
 
-def bars(corners: Sequence[Corner], *, up: str, height: int = 240) -> dict[str, Any]:
+def bars(
+    corners: Sequence[Corner], groups: Sequence[str], *, up: str, height: int = 240
+) -> dict[str, Any]:
     """Describe a chart of accuracies as bars, a group for each condition, without its data.
 
     Parameters
     ----------
     corners : sequence of Corner
+    groups : sequence of str
+        The conditions, from left to right.
     up : str
         What the bars measure, in the reader's language.
     height : int, optional
@@ -278,11 +292,11 @@ def bars(corners: Sequence[Corner], *, up: str, height: int = 240) -> dict[str, 
         "field": "group",
         "type": "nominal",
         "title": None,
-        "sort": None,
+        "scale": {"domain": list(groups)},
         "axis": {"labelAngle": 0, "labelLimit": 200},
     }
     y = {"field": "value", "type": "quantitative", "title": up, "scale": {"domain": [0, 1]}}
-    beside = {"field": "series", "type": "nominal", "sort": names}
+    beside = {"field": "series", "type": "nominal", "scale": {"domain": names}}
     colour = {
         "field": "series",
         "type": "nominal",

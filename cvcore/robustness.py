@@ -151,7 +151,7 @@ def put_in_order(images: ByteArray, order: IntArray) -> ByteArray:
     ----------
     images : ndarray of uint8, shape (n, height, width, channels)
     order : ndarray of int64, shape (height * width,)
-        As `cvcore.inference.pixel_order` returns it.
+        As `cvcore.datasets.pixel_order` returns it.
 
     Returns
     -------
@@ -223,18 +223,6 @@ def pictures_at(url: str, digest: str, places: tuple[int, ...]) -> ByteArray:
         raise _gone()
     images: ByteArray = _data(spec).test_images[list(places)]
     return images
-
-
-def pixel_order(url: str, height: int, width: int) -> IntArray:  # noqa: ARG001 - every job has it
-    """Return the order into which a run with shuffled pixels puts those of every picture.
-
-    Returns
-    -------
-    ndarray of int64, shape (height * width,)
-    """
-    from cvcore import inference
-
-    return inference.pixel_order(height, width)
 
 
 def _last_moment(url: str, digest: str) -> float:

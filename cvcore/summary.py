@@ -15,7 +15,8 @@ DOTS_PER_INCH = 150
 _MARGIN = 0.07  # of the page's width, as of its height
 _TEXT_POINTS = 9
 _LINE = 1.45 * _TEXT_POINTS / 72 / A4_INCHES[1]  # of the page's height
-_WIDEST = 108  # characters in a line of Latin letters
+_WIDEST = 116  # characters in a line of Latin letters
+_GAP = 0.075  # between rows of charts, as a part of the page's height
 _DASHES = ("-", (0, (5, 2)))
 _MARKERS = ("o", "D")
 # Fonts that others have made for these letters, best first; what else is there is tried after them.
@@ -192,14 +193,14 @@ def _draw(sheet: Sheet, which: int, font: str | None) -> Printed:
         top -= 2.6 * _LINE
         for sentence in sheet.settings:
             top = _write(figure, top, sentence)
-        top -= _LINE
+        top -= 1.5 * _LINE
         rows = -(-len(sheet.charts) // 2)
-        height = 0.19 if rows > 1 else 0.24
+        height = 0.165 if rows > 1 else 0.24
         for index, chart in enumerate(sheet.charts):
             left = _MARGIN + 0.055 + 0.45 * (index % 2)
-            bottom = top - (height + 0.06) * (index // 2) - height
+            bottom = top - (height + _GAP) * (index // 2) - height
             _draw_chart(figure.add_axes((left, bottom, 0.36, height)), chart)
-        top -= rows * (height + 0.06)
+        top -= rows * (height + _GAP)
         top = _draw_table(figure, top, sheet)
         for sentence in sheet.words:
             top = _write(figure, top, sentence)
@@ -275,8 +276,8 @@ def _draw_table(figure: Any, top: float, sheet: Sheet) -> float:
                 fontweight="bold" if index == 0 else "normal",
                 fontsize=_TEXT_POINTS - 1,
             )
-        top -= 1.15 * _LINE
-        figure.add_artist(_rule(top + 0.1 * _LINE))
+        top -= 1.3 * _LINE
+        figure.add_artist(_rule(top + 0.3 * _LINE))
     return top - _LINE
 
 

@@ -1,14 +1,22 @@
 """What test pictures go through: worked by hand, and the laws that hold for all of it."""
 
+import time
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
+from cvcore import robustness
 from cvcore.arrays import ByteArray
+from cvcore.engine import Engine
 from cvcore.errors import SettingError
+from cvcore.networks import preset
 from cvcore.robustness import DISTURBANCES, amounts, disturb, put_in_order
+from cvcore.spec import RunSpec
 
 ALL = [(name, amount) for name, it in DISTURBANCES.items() for amount in it.amounts]
 
@@ -83,3 +91,34 @@ def test_what_is_no_disturbance_gets_a_sentence() -> None:
         disturb(pictures(1), "blur", 1)
     with pytest.raises(SettingError, match="amount of shift was 9; choose one of 0, 1, 2"):
         disturb(pictures(1), "shift", 9)
+
+
+def test_the_worker_names_disturbed_pictures_as_the_run_did(trainer: Engine) -> None:
+    network = preset("dense", 10)
+    spec = RunSpec(dataset="digits", network=network, epochs=2, shuffle_pixels=True)
+    digest = trainer.submit(spec)
+    until(lambda: trainer.snapshot(digest).state == "finished")  # type: ignore[union-attr]
+
+    def ask(*question: Any) -> Any:
+        answer = trainer.ask(*question)
+        until(lambda: answer.state != "pending")
+        assert answer.error is None, answer.error
+        return answer.value
+
+    predictions = trainer.predictions(digest)
+    assert predictions is not None
+    right = int((predictions.probabilities.argmax(axis=1) == predictions.labels).sum())
+    assert right > 100  # it has learned more than guessing
+    assert ask(robustness.right_among, digest, "shift", 0) == (right, 360)
+    assert ask(robustness.right_among, digest, "shift", 4)[0] < right
+    assert_array_equal(ask(robustness.pictures_at, digest, (3, 1)), predictions.images[[3, 1]])
+    lost = trainer.ask(robustness.right_among, "0" * 16, "shift", 0)
+    until(lambda: lost.state != "pending")
+    assert "not in the run store any more" in str(lost.error)
+
+
+def until(true: Callable[[], bool], *, seconds: float = 120.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)

@@ -55,8 +55,8 @@ def show(say: Say, fight: Fight) -> None:
             [
                 say("Seed"),
                 say("Both right"),
-                say("Only {name}", name=corners[0].name),
-                say("Only {name}", name=corners[1].name),
+                say("{name} alone", name=corners[0].name),
+                say("{name} alone", name=corners[1].name),
                 say("Neither"),
                 say("p"),
                 say("How"),
@@ -161,9 +161,9 @@ def judge(say: Say, fight: Fight, found: Sequence[Verdict]) -> str:
     ]
     first = found[0].comparison
     told = say(
-        "With seed {seed}, {one} alone is right {one_count} times and {other} alone "
-        "{other_count} times. If both were equally good, a split as uneven would come about with "
-        "a probability of {p}.",
+        "Test pictures that one alone names rightly, with seed {seed}: {one} {one_count}, {other} "
+        "{other_count}. If both were equally good, a split as uneven would come about with a "
+        "probability of {p}.",
         seed=found[0].seed,
         one=corners[0].name,
         one_count=first.only_first,
@@ -178,8 +178,8 @@ def judge(say: Say, fight: Fight, found: Sequence[Verdict]) -> str:
         )
     elif min(wins):
         verdict = say(
-            "The seeds contradict each other: {one} wins {one_wins} times by more than chance, "
-            "{other} {other_wins} times (McNemar's test, 5 %).",
+            "The seeds contradict each other. Wins by more than chance (McNemar's test, 5 %): "
+            "{one} {one_wins}, {other} {other_wins}.",
             one=corners[0].name,
             one_wins=wins[0],
             other=corners[1].name,
@@ -187,7 +187,7 @@ def judge(say: Say, fight: Fight, found: Sequence[Verdict]) -> str:
         )
     else:
         verdict = say(
-            "{name} wins by more than chance with {wins} of {count} seeds (McNemar's test, 5 %).",
+            "{name}: wins by more than chance with {wins} of {count} seeds (McNemar's test, 5 %).",
             name=corners[0 if wins[0] else 1].name,
             wins=len(surer),
             count=len(found),

@@ -159,7 +159,7 @@ def sentence(say: Say, fight: Fight, name: str, found: tuple[Curve, Curve]) -> s
     lost = [float(it.mean[0] - it.mean[middle]) for it in found]
     corners = fight.corners(say)
     return say(
-        "{axis}: {amount}. {one} loses {one_lost} percentage points, {other} loses {other_lost}.",
+        "{axis}: {amount}. Lost percentage points: {one} {one_lost}, {other} {other_lost}.",
         axis=say(DISTURBANCES[name].axis),
         amount=f"{found[0].at[middle]:g}",
         one=corners[0].name,

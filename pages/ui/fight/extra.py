@@ -5,12 +5,13 @@ from collections.abc import Sequence
 import streamlit as st
 
 from cvcore import fight_figures, robustness
-from cvcore.engine import Answer, engine
+from cvcore.datasets import pixel_order
+from cvcore.engine import engine
 from cvcore.fight_figures import Curve
 from cvcore.history import Snapshot
 from cvcore.spec import RunSpec
 from pages.ui.fight.learn import UNKNOWN
-from pages.ui.fight.runs import await_answers, finished, look, start, stop, under_way, watch
+from pages.ui.fight.runs import finished, look, start, stop, under_way, watch
 from pages.ui.fight.settings import Fight
 from pages.ui.gallery import Tile, show_gallery
 from pages.ui.tables import table
@@ -39,7 +40,12 @@ def show_sizes(say: Say, fight: Fight) -> None:
         found = accuracies(now)
         curves = size_curves(sizes, found)
         chart = fight_figures.lines(
-            corners, across=say("Training pictures"), up=say("Test accuracy"), logarithmic=True
+            corners,
+            across=say("Training pictures"),
+            up=say("Test accuracy"),
+            logarithmic=True,
+            least=sizes[0],
+            most=sizes[-1],
         )
         chart["datasets"] = fight_figures.line_data(corners, curves)
         st.vega_lite_chart(
@@ -87,30 +93,28 @@ def show_shuffled(say: Say, fight: Fight) -> None:
             for corner, value in zip(corners, pair, strict=True)
             if value is not None
         ]
-        left, right = st.columns([1.3, 1])
-        chart = fight_figures.bars(corners, up=say("Test accuracy"))
+        chart = fight_figures.bars(corners, names, up=say("Test accuracy"))
         chart["datasets"] = {
             "bars": fight_figures.bar_data(
                 [it[0] for it in bars], [it[1] for it in bars], [it[2] for it in bars]
             )
         }
-        left.vega_lite_chart(
+        st.vega_lite_chart(
             chart,
             key="fight_shuffle_chart",
             alt=say("Four accuracies as bars; the table says the numbers."),
         )
-        with right:
-            table(
-                say("Test accuracy"),
-                ["", *(it.name for it in corners)],
-                [
-                    (name, *(UNKNOWN if it is None else f"{it:.4f}" for it in pair))
-                    for name, pair in zip(names, (before, after), strict=True)
-                ],
-            )
-            told = shuffle_sentence(say, fight, before, after)
-            if told:
-                st.info(told, icon=":material/visibility:")
+        told = shuffle_sentence(say, fight, before, after)
+        if told:
+            st.info(told, icon=":material/visibility:")
+        table(
+            say("Test accuracy"),
+            [say("Test accuracy"), *(it.name for it in corners)],
+            [
+                (name, *(UNKNOWN if it is None else f"{it:.4f}" for it in pair))
+                for name, pair in zip(names, (before, after), strict=True)
+            ],
+        )
 
     watch(specs, draw, key="fight_shuffle_live")
     _show_shuffled_examples(say, fight)
@@ -153,7 +157,7 @@ def shuffle_sentence(
         return ""
     corners = fight.corners(say)
     return say(
-        "Shuffling changes {one} by {one_change} percentage points and {other} by "
+        "What shuffling changes, in percentage points: {one} {one_change}, {other} "
         "{other_change}. A dense layer has no neighbours to lose; a convolution sees nothing but "
         "neighbours.",
         one=corners[0].name,
@@ -205,23 +209,10 @@ def _show_shuffled_examples(say: Say, fight: Fight) -> None:
     if predictions is None:
         return
     images = predictions.images[:_EXAMPLES]
-    height, width = images.shape[1:3]
-
-    def ask() -> list[Answer]:
-        return [engine().ask(robustness.pixel_order, height, width)]
-
-    def draw() -> None:
-        (answer,) = ask()
-        if answer.state != "ready":
-            return
-        shuffled = robustness.put_in_order(images, answer.value)
-        tiles = [
-            Tile(image=image, head=head, alt=say("Test picture {number}", number=index + 1))
-            for index, pair in enumerate(zip(images, shuffled, strict=True))
-            for image, head in zip(pair, (say("In place"), say("Shuffled")), strict=True)
-        ]
-        show_gallery(
-            tiles, label=say("Test pictures before and after shuffling"), key="fight_shuffled"
-        )
-
-    await_answers(ask, draw)
+    shuffled = robustness.put_in_order(images, pixel_order(*images.shape[1:3]))
+    tiles = [
+        Tile(image=image, head=head, alt=say("Test picture {number}", number=index + 1))
+        for index, pair in enumerate(zip(images, shuffled, strict=True))
+        for image, head in zip(pair, (say("In place"), say("Shuffled")), strict=True)
+    ]
+    show_gallery(tiles, label=say("Test pictures before and after shuffling"), key="fight_shuffled")

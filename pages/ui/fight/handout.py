@@ -103,11 +103,21 @@ def compose(say: Say, fight: Fight, name: str, found: tuple[Curve, Curve]) -> Sh
                 logarithmic=True,
             )
         )
+    else:
+        charts.append(
+            Chart(
+                title=say("Validation loss"),
+                across=say("Epochs"),
+                up=say("Loss"),
+                lines=_lines(corners, learn.curves_of(snapshots, "loss", "epochs")),
+            )
+        )
     before, after = extra.accuracies(look((*fight.pair, *fight.shuffled())))
     shuffled = extra.shuffle_sentence(say, fight, before, after)
     return Sheet(
-        title=say("{one} against {other}", one=corners[0].name, other=corners[1].name),
+        title=say("A fair fight"),
         settings=(
+            say("{one} / {other}", one=corners[0].name, other=corners[1].name),
             say(
                 "{data}. {rule}. Seeds: {seeds}.",
                 data=say(DATASETS[fight.data].label),

@@ -36,7 +36,7 @@ def show(say: Say, fight: Fight) -> None:
     which = choose(
         say("Who is right"),
         {
-            kind: say("Only {name}: {count}", name=names[kind], count=f"{mask.sum():,}")
+            kind: say("{name} alone: {count}", name=names[kind], count=f"{mask.sum():,}")
             if kind in names
             else say("Neither: {count}", count=f"{mask.sum():,}")
             for kind, mask in kinds.items()
