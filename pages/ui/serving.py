@@ -1,5 +1,6 @@
 """How the first page reaches a browser sooner than Streamlit alone would bring it there."""
 
+import logging
 import mimetypes
 import re
 import socket
@@ -32,9 +33,11 @@ def rehearse(script: str) -> None:
     script : str
         The file that Streamlit runs for every visitor.
     """
+    logging.disable(logging.WARNING)  # Streamlit warns that nobody is there
     visit = AppTest.from_file(script, default_timeout=60)
     visit.session_state["navigated"] = True  # no need to wait for a browser
     visit.run()
+    logging.disable(logging.NOTSET)
 
 
 def middleware() -> list[Middleware]:
