@@ -7,6 +7,7 @@ import threading
 import time
 from collections import defaultdict
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
@@ -18,10 +19,12 @@ from numpy.testing import assert_allclose, assert_array_equal
 from cvcore import inference, models, training
 from cvcore import turns as turns_module
 from cvcore.arrays import AnyArray
-from cvcore.datasets import load
+from cvcore.datasets import load, pixel_order
+from cvcore.errors import EngineError
 from cvcore.history import Batch, End, Epoch, Event, Partial, Started
+from cvcore.jobs import keep
 from cvcore.networks import BatchNormalisation, Convolution, Dense, Dropout, Flatten, Pooling
-from cvcore.runs import Predictions, TrainingState
+from cvcore.runs import Predictions, RunStore, TrainingState
 from cvcore.spec import Augmentation, RunSpec, learning_rates
 from cvcore.training import Start
 from cvcore.turns import Turn, Turns
@@ -174,15 +177,26 @@ def test_batches_are_told_at_most_five_times_a_second_and_within_the_epoch() -> 
     assert all(0 <= it["accuracy"] <= 1 for it in batches)
 
 
-def test_the_weights_of_an_epoch_give_that_epochs_validation_accuracy(told: Told) -> None:
+def test_the_weights_of_an_epoch_give_that_epochs_validation_accuracy(
+    told: Told, tmp_path: Path
+) -> None:
+    store, digest = RunStore(str(tmp_path)), SPEC.digest()
+    store.begin(SPEC)
+    for moment, weights in told.weights.items():
+        keep(store, digest, moment, weights, told.states.get(moment))
     data, held_back = load("digits"), SPEC.sizes()[1]
-    images = data.training_images[-held_back:].astype(np.float32) / 255
     labels = data.training_labels[-held_back:]
-    for epoch, weights in ((1, told.weights[1]), (2, told.weights[2])):
-        model = models.build(SPEC)
-        models.set_weights(model, weights)
-        right = np.asarray(model(images)).argmax(axis=1) == labels
-        assert right.mean() == pytest.approx(told.series("val_accuracy")[epoch - 1], abs=1e-6)
+    for epoch in (1, 2):
+        model, spec = inference.model_at(store, digest, epoch)
+        assert spec == SPEC
+        see = inference.prepare(spec, data)
+        said = np.asarray(model(see(data.training_images[-held_back:]))).argmax(axis=1)
+        accuracy = told.series("val_accuracy")[epoch - 1]
+        assert (said == labels).mean() == pytest.approx(accuracy, abs=1e-6)
+    first, _ = inference.model_at(store, digest, 0.0)
+    assert_array_equal(models.weights(first)["dense_4/kernel"], told.weights[0.0]["dense_4/kernel"])
+    with pytest.raises(EngineError, match="after epoch 3 are not"):
+        inference.model_at(store, digest, 3.0)
 
 
 def test_the_test_result_is_what_keras_evaluates(told: Told) -> None:
@@ -216,13 +230,13 @@ def test_the_score_of_three_pictures_worked_by_hand() -> None:
 
 def test_a_stop_ends_a_run_inside_an_epoch_keeps_its_weights_and_asks_for_the_test() -> None:
     told = Told(replace(SPEC, epochs=100), stop_after=6)
-    # After 4 groups of batches and 2 of validation comes the first group of the second epoch.
+    # 4 groups of batches and 1 of validation in the first epoch, then 2 of the second.
     assert told.times_asked == 7
     assert len(told.of(Epoch)) == 1
     assert told.outcome.ended_by == "stop"
-    assert told.outcome.moment == list(told.weights)[-1] == 1 + 294 / 1000  # 10 of 34 steps
+    assert told.outcome.moment == list(told.weights)[-1] == 1.588  # 20 of 34 steps
     model = models.build(SPEC)
-    models.set_weights(model, told.weights[1.294])
+    models.set_weights(model, told.weights[1.588])
     again = inference.predict(model, SPEC, load("digits"))
     assert_allclose(told.predictions.probabilities, again.probabilities, atol=1e-6)
 
@@ -398,15 +412,21 @@ def test_patience_ends_after_so_many_epochs_without_a_lower_validation_loss() ->
 
 
 def test_a_budget_of_processor_time_ends_a_run_inside_an_epoch_and_says_where() -> None:
-    spec = replace(SPEC, batch_size=1, epochs=200, seconds=2.0)
-    began = time.process_time()
-    told = Told(spec)
+    class Clock(Turn):
+        seconds = 0.0
+
+    class Ticking(Told):
+        def asked(self) -> None:
+            clock.seconds += 0.15  # for each group of batches
+
+    clock = Clock(Turns(), lambda: False)
+    spec = replace(SPEC, epochs=200, seconds=1.0)
+    told = Ticking(spec, turn=clock)
     assert told.outcome.ended_by == "seconds"
     (partial,) = told.of(Partial)
-    assert 2.0 <= partial["processor_seconds"] <= time.process_time() - began
-    moment = partial["moment"]
-    assert moment == list(told.weights)[-1] == told.outcome.moment
-    assert len(told.of(Epoch)) < moment < len(told.of(Epoch)) + 1
+    # The seventh group: 5 belong to the first epoch and its validation, so 20 of 34 steps.
+    assert partial["moment"] == list(told.weights)[-1] == told.outcome.moment == 1.588
+    assert partial["processor_seconds"] == pytest.approx(7 * 0.15)
     data, held_back = load("digits"), SPEC.sizes()[1]
     right = np.asarray(told.outcome.model(data.training_images[-held_back:] / 255)).argmax(axis=1)
     accuracy = (right == data.training_labels[-held_back:]).mean()
@@ -425,7 +445,7 @@ def test_shuffled_pixels_stay_the_same_pixels_in_one_order_for_all() -> None:
     spec, data = replace(SPEC, shuffle_pixels=True), load("digits")
     seen = np.asarray(inference.prepare(spec, data)(data.test_images[:5]))
     plain = np.asarray(inference.prepare(SPEC, data)(data.test_images[:5]))
-    order = inference.pixel_order(8, 8)
+    order = pixel_order(8, 8)
     assert_array_equal(np.sort(order), np.arange(64))
     assert (order != np.arange(64)).any()
     assert_array_equal(seen.reshape(5, 64), plain.reshape(5, 64)[:, order])
@@ -436,7 +456,7 @@ def test_a_dense_network_does_not_mind_shuffled_pixels() -> None:
     dense = replace(SPEC, network=(Flatten(), Dense(units=10, activation="softmax")), epochs=1)
     shuffled = replace(dense, shuffle_pixels=True)
     plain = Told(dense)
-    order = inference.pixel_order(8, 8)
+    order = pixel_order(8, 8)
     weights = plain.weights[0.0]["dense_2/kernel"][order], plain.weights[0.0]["dense_2/bias"]
     start = Start(
         epoch=0, weights=weights, state=first_state(shuffled), optimiser="adam", own=False
