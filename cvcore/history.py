@@ -119,6 +119,8 @@ class Batch(Event):
         Of this epoch's pictures so far.
     images_per_second : float
         Since the last such event.
+    processor_seconds : float or None, optional
+        As in `Epoch`.
     """
 
     kind: ClassVar[str] = "batch"
@@ -127,6 +129,7 @@ class Batch(Event):
     loss: float
     accuracy: float
     images_per_second: float
+    processor_seconds: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -314,10 +317,12 @@ class Snapshot:
         Moments inside epochs, m <= 1,000: 0.25 is a quarter into the first one.
     batch_loss, batch_accuracy : ndarray of float64, shape (m,)
         Of the epoch's pictures up to that moment.
+    batch_seconds : ndarray of float64, shape (m,)
+        Processor time from the run's first step up to that moment; NaN where it was not told.
     epochs, training_pictures, validation_pictures, test_pictures, parameters : int
         0, except for the epochs, until the network is built.
     progress : float
-        From 0 to 1.
+        From 0 to 1: of its epochs, or of its processor time if that is used up sooner.
     seconds : float
         From taking the run up to the last event, without its pauses.
     seconds_left : float or None
@@ -349,6 +354,7 @@ class Snapshot:
     batch_epoch: Series
     batch_loss: Series
     batch_accuracy: Series
+    batch_seconds: Series
     epochs: int
     training_pictures: int
     validation_pictures: int
@@ -404,6 +410,7 @@ class History:
         self._last_at = self._worked_until = 0.0
         self._earlier_seconds = 0.0  # of attempts that this one goes on from
         self._images_per_second: float | None = None
+        self._spent = 0.0  # processor time
 
     @property
     def state(self) -> State:
@@ -480,6 +487,7 @@ class History:
         self._first_batch = self._last_batch = None
         self._partial = self._end = None
         self._images_per_second = None
+        self._spent = (self._epochs[-1].processor_seconds or 0.0) if self._epochs else 0.0
         self._preparing, self._state = event, "preparing"
 
     def mark(self, state: State, error: CvCoreError | None = None) -> None:
@@ -489,6 +497,8 @@ class History:
                 self._state, self._error = state, error
 
     def _take(self, event: Event) -> None:
+        if isinstance(event, (Batch, Epoch, Partial)):
+            self._spent = event.processor_seconds or self._spent
         match event:
             case Preparing():
                 self._resume(event)
@@ -546,7 +556,9 @@ class History:
             steps = started.steps if started else 1
             position, first = self._position(steps), self.spec.from_epoch
             asked = started.epochs if started else self.spec.epochs
-            progress = 1.0 if done else min((position - first) / (asked - first), 1.0)
+            progress = min((position - first) / (asked - first), 1.0)
+            if self.spec.seconds is not None:
+                progress = max(progress, min(self._spent / self.spec.seconds, 1.0))
             moments = [(batch.epoch - 1) + batch.step / steps for batch in self._batches]
             return Snapshot(
                 spec=self.spec,
@@ -563,12 +575,13 @@ class History:
                 batch_epoch=_series(moments),
                 batch_loss=_series([batch.loss for batch in self._batches]),
                 batch_accuracy=_series([batch.accuracy for batch in self._batches]),
+                batch_seconds=_series([batch.processor_seconds for batch in self._batches]),
                 epochs=asked,
                 training_pictures=started.training_pictures if started else 0,
                 validation_pictures=started.validation_pictures if started else 0,
                 test_pictures=started.test_pictures if started else 0,
                 parameters=started.parameters if started else 0,
-                progress=progress,
+                progress=1.0 if done else progress,
                 seconds=self._earlier_seconds
                 + (max(self._worked_until - self._preparing.at, 0.0) if self._preparing else 0.0),
                 seconds_left=self._seconds_left(position, asked, steps),
@@ -599,7 +612,11 @@ class History:
         begun = (first.epoch - 1) + first.step / steps
         if position <= begun:
             return None
-        return max((self._last_at - first.at) * (asked - position) / (position - begun), 0.0)
+        parts = (asked - position) / (position - begun)
+        budget, spent = self.spec.seconds, self._spent - (first.processor_seconds or 0.0)
+        if budget is not None and spent > 0:
+            parts = min(parts, (budget - self._spent) / spent)
+        return max((self._last_at - first.at) * parts, 0.0)
 
 
 def _series(values: list[float] | list[float | None]) -> Series:

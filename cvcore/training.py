@@ -453,6 +453,7 @@ class _EventCallback(keras.callbacks.Callback):  # type: ignore[misc]  # Keras h
                 loss=logs["loss"],
                 accuracy=logs["accuracy"],
                 images_per_second=pictures / (now - self._told_at),
+                processor_seconds=spent,
             )
             self._told_at, self._told_step = now, self._step
         self._let_others_go_on()

@@ -199,6 +199,20 @@ def test_a_budget_that_is_used_up_inside_an_epoch_says_where() -> None:
     assert_array_equal(now.epoch, [1])
 
 
+def test_a_budget_is_what_progress_and_the_time_left_are_counted_by_if_it_ends_sooner() -> None:
+    told = History(replace(SPEC, epochs=200, seconds=10.0))
+    for event in (preparing(), replace(started(), epochs=200)):
+        told.add(event)
+    told.add(replace(batch(2, 1, 2, at=110.0), processor_seconds=1.0))
+    told.add(replace(batch(3, 1, 6, at=113.0), processor_seconds=3.0))
+    now = told.snapshot()
+    assert now.progress == 0.3
+    assert now.seconds_left == pytest.approx(10.5)  # 7 more at two thirds a second
+    assert_array_equal(now.batch_seconds, [1.0, 3.0])
+    told.add(replace(epoch(4, 150), processor_seconds=4.0))
+    assert told.snapshot().progress == 0.75  # of the epochs, which end sooner now
+
+
 def test_the_progress_of_a_branch_counts_from_where_it_branched_off() -> None:
     told = History(replace(SPEC, parent="0" * 16, from_epoch=2, epochs=4))
     assert told.snapshot().progress == 0.0
