@@ -37,7 +37,7 @@ from pages.ui.tables import table
 from pages.ui.views import describe_layer
 from pages.ui.words import Say
 
-_SELECTED = "layer"
+_SELECTED = "network layer"
 
 NEW_LAYERS: Mapping[str, tuple[str, Layer]] = MappingProxyType(
     {
@@ -270,7 +270,7 @@ def _number(label: str, layer: Layer, name: str) -> None:
         number = int(st.session_state[key])
         _change({name: None if number == usual else number})
 
-    st.number_input(label, int(low), int(high), step=1, key=key, on_change=take, width=120)
+    st.number_input(label, int(low), int(high), step=1, key=key, on_change=take, width=100)
 
 
 def _share(
@@ -307,7 +307,7 @@ def _word(label: str, layer: Layer, name: str, options: Mapping[str, str]) -> No
         format_func=options.__getitem__,
         key=key,
         on_change=lambda: _change({name: st.session_state[key]}),
-        width=130,
+        width=120,
     )
 
 
@@ -334,7 +334,7 @@ def _normalisation(say: Say, body: Network, selected: int) -> None:
         format_func=options.__getitem__,
         key="layer_normalise",
         on_change=lambda: _write(normalise(_body(), selected, st.session_state["layer_normalise"])),
-        width=200,
+        width=190,
     )
 
 
