@@ -81,8 +81,8 @@ def choose_pictures(say: Say) -> tuple[str, int | None]:
         default=str(SIZES[0]),
         style="segments",
         help=say(
-            "A thousand take seconds; ten thousand about a minute for all rows together; all of "
-            "MNIST some minutes each."
+            "A thousand take seconds; ten thousand take a minute or two for all rows together; all "
+            "of MNIST take up to some minutes for a row."
         ),
     )
     missing = datasets.missing(data)
