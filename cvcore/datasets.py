@@ -25,6 +25,8 @@ from cvcore.errors import N_, AssetError, SettingError
 TIMEOUT_SECONDS = 20.0  # without a word from the server
 MOST_BYTES = 400 * 10**6  # of a file that is downloaded
 
+PIXEL_SEED = 20_170_828  # the day on which Fashion-MNIST was published; any number would do
+
 _BASE = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/"
 _KUZUSHIJI = "https://codh.rois.ac.jp/kmnist/dataset/kmnist/"
 _CHUNK_BYTES = 2**18
@@ -319,6 +321,17 @@ def arrived(name: str) -> float:
         place = keras_home() / file.path
         done += place.stat().st_size if place.is_file() else _arriving.get(file.path, 0)
     return done / 1e6
+
+
+def pixel_order(height: int, width: int) -> IntArray:
+    """Return the order into which a run with shuffled pixels puts those of every picture.
+
+    Returns
+    -------
+    ndarray of int64, shape (height * width,)
+        The same for every run: place k shows what stood at place ``order[k]``, row by row.
+    """
+    return np.random.default_rng(PIXEL_SEED).permutation(height * width)
 
 
 def binarise(data: Dataset, threshold: int) -> Dataset:

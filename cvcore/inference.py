@@ -9,8 +9,8 @@ import numpy as np
 import tensorflow as tf
 
 from cvcore import datasets, models
-from cvcore.arrays import AnyArray, ByteArray, FloatArray, IntArray
-from cvcore.datasets import DATASETS, Dataset
+from cvcore.arrays import AnyArray, ByteArray, FloatArray
+from cvcore.datasets import DATASETS, Dataset, pixel_order
 from cvcore.errors import N_, EngineError
 from cvcore.runs import SHOWN_PICTURES, Predictions, RunStore
 from cvcore.spec import DEFAULT_THRESHOLD, RunSpec
@@ -18,7 +18,6 @@ from cvcore.spec import DEFAULT_THRESHOLD, RunSpec
 Prepare: TypeAlias = Callable[[AnyArray | tf.Tensor], tf.Tensor]
 
 BATCH_SIZE = 256  # of pictures that nothing is learned from: larger is no faster, smaller is slower
-PIXEL_SEED = 20_170_828  # the day on which Fashion-MNIST was published; any number would do
 
 
 def scaling(spec: RunSpec, data: Dataset) -> tuple[float, float]:
@@ -52,17 +51,6 @@ def load(spec: RunSpec) -> Dataset:
     if spec.threshold == DEFAULT_THRESHOLD:
         return datasets.load(spec.dataset)
     return datasets.load(spec.dataset, threshold=spec.threshold)
-
-
-def pixel_order(height: int, width: int) -> IntArray:
-    """Return the order into which a run with shuffled pixels puts those of every picture.
-
-    Returns
-    -------
-    ndarray of int64, shape (height * width,)
-        The same for every run: place k shows what stood at place ``order[k]``, row by row.
-    """
-    return np.random.default_rng(PIXEL_SEED).permutation(height * width)
 
 
 def prepare(spec: RunSpec, data: Dataset) -> Prepare:
