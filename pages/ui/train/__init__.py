@@ -13,7 +13,7 @@ from pages.ui import address
 from pages.ui.inputs import choose
 from pages.ui.run_input import settings_of
 from pages.ui.run_words import describe_run
-from pages.ui.train import compare, data, learn, network, outcome
+from pages.ui.train import code, compare, data, learn, network, outcome
 from pages.ui.train.state import follow
 from pages.ui.words import Say
 
@@ -43,6 +43,7 @@ VIEWS: Mapping[str, View] = MappingProxyType(
         "learn": View(N_("Learning"), outcome.show, learn.show_curves),
         "data": View(N_("Data"), data.show),
         "network": View(N_("Network"), network.show),
+        "code": View(N_("Code"), code.show),
         "runs": View(N_("Runs"), compare.show),
     }
 )
