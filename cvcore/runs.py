@@ -330,6 +330,7 @@ class RunStore:
         """
         sizes = {name: size for name, size in self._sizes(digest).items() if _KEPT_NAME.match(name)}
         total = sum(sizes.values())
+        resumed = self._kept(digest, "state")[-1:]  # from here a run goes on
         for what in ("state", "weights"):
             first = 1 if what == "weights" else 0  # the untrained network's are always kept
             candidates = self._kept(digest, what)[first:-1]
@@ -338,7 +339,7 @@ class RunStore:
                     return
                 for moment in candidates:
                     name = f"{what}-{moment:08.3f}.npz"
-                    if moment % 2**power and name in sizes:
+                    if moment % 2**power and moment not in resumed and name in sizes:
                         self._remove(digest, name)
                         total -= sizes.pop(name)
 

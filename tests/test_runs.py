@@ -133,7 +133,7 @@ WEIGHTS = {"dense/kernel": np.zeros(2, np.float32)}
 def keep_epochs(store: RunStore, spec: RunSpec, *moments: float, size: int = 0) -> None:
     weights = {"dense/kernel": np.zeros(size, np.uint8)}
     for moment in moments:
-        if moment >= 1:
+        if moment >= 1 and moment == int(moment):
             state = replace(STATE, optimiser=(np.zeros(2 * size, np.uint8),))
             store.save_state(spec.digest(), int(moment), state)
         store.save_weights(spec.digest(), moment, weights)
@@ -208,6 +208,11 @@ def test_a_run_too_large_lets_go_of_old_states_first_and_of_every_second_epoch(
     store.thin_out(DIGEST)
     assert store.branchable(DIGEST) == (5,)  # without it nothing could go on
     assert store.moments(DIGEST) == (0.0, 5.0)
+    keep_epochs(store, SPEC, 6, 7, 7.5, size=100_000)  # stopped inside the eighth
+    store.save_weights(DIGEST, 7.5, WEIGHTS)
+    store.thin_out(DIGEST)
+    assert store.branchable(DIGEST) == (7,)
+    assert store.moments(DIGEST) == (0.0, 7.0, 7.5)
 
 
 def test_a_branch_whose_beginning_is_gone_or_does_not_fit_is_refused(store: RunStore) -> None:
