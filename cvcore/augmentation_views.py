@@ -5,6 +5,7 @@ import numpy as np
 from cvcore import datasets
 from cvcore.arrays import ByteArray
 from cvcore.spec import RunSpec
+from cvcore.waking import import_tensorflow
 
 
 def augmented(url: str, spec: RunSpec, picture: int, count: int) -> ByteArray:  # noqa: ARG001
@@ -32,6 +33,7 @@ def augmented(url: str, spec: RunSpec, picture: int, count: int) -> ByteArray:  
         If the data set is missing and cannot be downloaded.
     """
     # Only a worker has TensorFlow, and only it calls this.
+    import_tensorflow()
     import tensorflow as tf
 
     from cvcore import augmentation, training

@@ -23,6 +23,7 @@ from cvcore.networks import (
     Pooling,
 )
 from cvcore.spec import ONE_CYCLE_RISE, Augmentation, RunSpec
+from cvcore.waking import import_tensorflow
 
 LABELS_FILE = "labels.json"
 """The member of a ``.keras`` file that holds the classes' names and what the network expects."""
@@ -400,6 +401,7 @@ def keras_file(url: str, digest: str, moment: float) -> bytes:
     EngineError
         If the weights of that moment are not in the store.
     """
+    import_tensorflow()
     import keras
 
     from cvcore import inference

@@ -27,6 +27,7 @@ from cvcore.history import (
 )
 from cvcore.runs import Predictions, RunStore, TrainingState
 from cvcore.spec import RunSpec
+from cvcore.waking import import_tensorflow
 
 if TYPE_CHECKING:
     from cvcore.turns import Turn
@@ -112,6 +113,7 @@ def _train_or_raise(
     resumes = max(kept, default=0)
     store.begin(spec, resumes=resumes)
     reporter.emit(Preparing, host=platform.node(), process=os.getpid(), resumes=resumes)
+    import_tensorflow()
     from cvcore import inference, training
 
     start = None
@@ -176,6 +178,7 @@ def end(name: str, how: End) -> None:
 
 def warm_up(url: str) -> None:  # noqa: ARG001 - every job has it
     """Import TensorFlow before the first training waits for it."""
+    import_tensorflow()
     from cvcore import training  # noqa: F401
 
 
@@ -187,6 +190,7 @@ def test_predictions(url: str, digest: str, moment: float) -> Predictions:
     EngineError
         If the weights of that moment are not in the store.
     """
+    import_tensorflow()
     from cvcore import inference
 
     model, spec = inference.model_at(RunStore(url), digest, moment)

@@ -16,6 +16,7 @@ from cvcore import datasets
 from cvcore.arrays import ByteArray, IntArray
 from cvcore.errors import N_, EngineError, SettingError
 from cvcore.runs import RunStore
+from cvcore.waking import import_tensorflow
 
 if TYPE_CHECKING:
     from cvcore.spec import RunSpec
@@ -237,6 +238,7 @@ def _network(
     url: str, digest: str, moment: float
 ) -> tuple[Callable[[ByteArray], IntArray], "RunSpec"]:
     """Return what names pictures as a run's network does, and the run's specification."""
+    import_tensorflow()
     import tensorflow as tf
 
     from cvcore import inference
@@ -257,6 +259,7 @@ def _network(
 
 
 def _data(spec: "RunSpec") -> datasets.Dataset:
+    import_tensorflow()
     from cvcore import inference
 
     return inference.load(spec)
