@@ -16,9 +16,9 @@ from cvcore import datasets
 from cvcore.engine import Engine, client
 from cvcore.errors import N_
 from cvcore.history import Event, Failed, History, Snapshot
-from cvcore.networks import NETWORKS
+from cvcore.networks import NETWORKS, Convolution, Dense, Flatten
 from cvcore.runs import RunStore
-from cvcore.spec import RunSpec
+from cvcore.spec import Augmentation, RunSpec
 from tests import kept_runs
 from tests.kept_runs import epochs
 from tests.pages import open_page
@@ -277,8 +277,7 @@ def test_an_experiment_that_was_trained_before_opens_with_its_button() -> None:
     assert page.session_state["epochs"] == 20
 
 
-@pytest.mark.parametrize("language", ["en", "ko"])
-@pytest.mark.parametrize("chip", range(1, 5))
+@pytest.mark.parametrize(("chip", "language"), [(1, "ko"), (4, "en"), (6, "ko"), (11, "en")])
 def test_every_experiment_sets_the_page_and_its_address(chip: int, language: str) -> None:
     page = open_page("train", run=keep_finished(CNN), lang=language)
     page.button(key=f"try_{chip}").click().run()
@@ -324,7 +323,7 @@ def test_the_first_visitor_starts_the_opening_run_and_the_next_one_joins_it() ->
     assert page.button(key="press_stop").disabled
 
 
-def test_a_run_is_stopped_and_begun_anew_and_a_data_set_that_is_not_there_is_explained(
+def test_a_run_is_paused_resumed_and_stopped_and_a_data_set_that_is_not_there_is_explained(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     # The worker inherits both: nothing on disk, and a proxy at which nobody answers.
@@ -338,16 +337,21 @@ def test_a_run_is_stopped_and_begun_anew_and_a_data_set_that_is_not_there_is_exp
 
     page.selectbox(key="data").set_value("digits").run()
     page.number_input(key="epochs").set_value(200).run()
-    page.number_input(key="batch").set_value(1).run()
+    page.number_input(key="batch").set_value(8).run()
     page.button(key="press_train").click().run()
     assert not page.warning
-    until(page, lambda it: len(curves(it, "loss")["moments"]) > 0)
-    page.button(key="press_stop").click().run()
-    until(page, lambda it: spoken(it, "run_state").startswith("Ended before its first epoch"))
-    assert len(curves(page, "loss")["moments"]) > 0
-    page.button(key="press_train").click().run()
+    until(page, lambda it: len(curves(it, "loss")["epochs"]) > 0)
+    page.button(key="press_pause").click().run()
+    until(page, lambda it: spoken(it, "run_state").startswith("Paused after"))
+    before = curves(page, "loss")["epochs"]
+    page.button(key="press_resume").click().run()
     assert spoken(page, "run_state").startswith(("Queued", "TensorFlow", "Running"))
+    assert curves(page, "loss")["epochs"] == before  # nothing is lost
+    until(page, lambda it: len(curves(it, "loss")["epochs"]) > len(before))
     page.button(key="press_stop").click().run()
+    until(page, lambda it: spoken(it, "run_state").startswith("Stopped after"))
+    assert metrics(page)["Test accuracy"] != "–"
+    assert len(tiles(page)) == 20
 
 
 @pytest.mark.parametrize("looks", [1, 2, 3])
@@ -382,3 +386,134 @@ def test_korean_names_stand_beneath_the_pictures() -> None:
     page = open_page("train", run=keep_finished(CNN), lang="ko")
     assert not page.exception
     assert "Ankle boot" not in tiles(page)[0]["head"]
+
+
+EVERYTHING = RunSpec(
+    dataset="fashion_mnist",
+    network=NETWORKS["linear"].layers,
+    training_size=1_234,
+    scaling="standardise",
+    validation_split=0.1,
+    optimiser="sgd",
+    momentum=0.9,
+    learning_rate=0.0123,
+    batch_size=1_000,
+    epochs=7,
+    early_stop=0.95,
+    patience=3,
+    seconds=12.5,
+    labels="one_hot",
+    schedule="one_cycle",
+    shuffle_pixels=True,
+    augmentation=Augmentation(rotation=20.0, shift=0.1, shear=0.2, zoom=0.3, flip=True),
+    seed=42,
+)
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        EVERYTHING,
+        replace(CNN, dataset="binarized_mnist", threshold=200),
+        replace(
+            CNN, network=(Convolution(filters=3), Flatten(), Dense(units=10, activation="softmax"))
+        ),
+        replace(DENSE, batch_size=60_000, learning_rate=1e-6),
+    ],
+    ids=["everything", "threshold", "own network", "whole set"],
+)
+def test_the_controls_can_say_all_of_a_run(spec: RunSpec) -> None:
+    page = open_page("train", run=keep_finished(spec))
+    assert not page.exception
+    assert not any("other settings" in it.value for it in page.caption)
+    again = open_page("train", **page.query_params)
+    assert not any("other settings" in it.value for it in again.caption)
+    again.number_input(key="train_seed").set_value(1).run()
+    assert any("other settings" in it.value for it in again.caption)
+
+
+def test_the_sliders_set_what_stands_in_the_boxes_and_follow_them() -> None:
+    page = open_page("train", epochs="3", batch="100")
+    assert page.select_slider(key="batch_slider").value == 128  # the nearest one
+    page.select_slider(key="batch_slider").set_value(1_077).run()
+    assert page.number_input(key="batch").value == 1_077
+    assert r"\lceil 1{,}077 / 1{,}077 \rceil = 1}" in plan(page)
+    page.number_input(key="rate").set_value(0.5).run()
+    assert page.select_slider(key="rate_slider").value == 0.5
+    assert page.query_params["rate"] == "0.5"
+
+
+def test_a_network_that_is_not_possible_is_explained_before_anything_runs() -> None:
+    page = open_page("train", network="lenet5_28", epochs="3")
+    assert page.warning[0].value.startswith("Layer 3 ")
+    page.button(key="press_train").click().run()
+    assert not page.exception
+    assert client.engine()._process is None
+    assert "run" not in page.query_params
+
+
+def test_overfitting_is_said_by_its_measure() -> None:
+    run = keep_finished(
+        replace(CNN, epochs=4), losses=(1.0, 0.5, 0.25, 0.125), val_losses=(0.75, 0.5, 0.625, 0.75)
+    )
+    said = spoken(open_page("train", run=run), "run_sentence")
+    assert "Overfitting, by both measures: since epoch 2 validation loss has risen from 0.5" in said
+
+
+def test_how_the_curves_are_drawn_stands_in_the_address() -> None:
+    page = open_page("train", run=keep_finished(CNN), axis="log", smooth="0.5")
+    _, loss = page.get("vega_lite_chart")
+    assert '"type": "log"' in loss.proto.spec
+    drawn = curves(page, "loss")
+    assert [row["value"] for row in drawn["lines"]][1] != drawn["epochs"][1]["value"]
+
+
+def test_runs_are_pinned_compared_shown_and_deleted() -> None:
+    one, two = keep_finished(CNN), keep_finished(replace(CNN, learning_rate=0.01))
+    page = open_page("train", run=one)
+    page = open_page("train", run=two, runs=one, show="runs")
+    assert page.query_params["runs"] == f"{two}-{one}"
+    page.button(key="run_pin_1").click().run()
+    assert page.query_params["pins"] == one
+    assert client.engine()._store.pinned(one)
+    (chart,) = page.get("vega_lite_chart")
+    (data,) = chart.proto.datasets
+    drawn = pa.ipc.open_stream(data.data.data).read_all().to_pylist()
+    assert {row["run"] for row in drawn} == {"A", "B"}
+    (text,) = [it.proto.body for it in page.get("html") if "Learning rate" in it.proto.body]
+    assert "<td>0.001</td><td>0.01</td>" in text
+    assert "Batch size" not in text  # the same in both
+
+    page.button(key="run_show_1").click().run()
+    assert page.query_params["run"] == one
+    assert page.session_state["rate"] == 0.001
+    page.button(key="run_delete_0").click().run()
+    assert client.engine().snapshot(two) is not None  # asked first
+    page.button(key="run_delete_yes_0").click().run()
+    assert client.engine().snapshot(two) is None
+    assert "runs" not in page.query_params
+    assert page.query_params["run"] == one
+
+
+def test_a_visitor_sees_no_run_but_those_started_or_opened_here() -> None:
+    keep_finished(CNN)
+    mine = keep_finished(replace(CNN, seed=8))
+    page = open_page("train", run=mine, show="runs", runs="../../etc-0123456789abcdef")
+    assert not page.exception
+    assert [it.key for it in page.button if str(it.key).startswith("run_show")] == ["run_show_0"]
+
+
+def test_branches_are_drawn_as_a_tree() -> None:
+    parent = keep_finished(CNN)
+    branch = replace(CNN, parent=parent, from_epoch=1, learning_rate=0.01)
+    page = open_page("train", run=keep_finished(branch, losses=(0.5, 0.25), val_losses=(0.5, 0.5)))
+    assert not any("other settings" in it.value for it in page.caption)
+    page.segmented_control(key="show").set_value("runs").run()
+    assert not page.exception
+    _, tree = page.get("vega_lite_chart")
+    joints = {it.name: it for it in tree.proto.datasets}["joints"]
+    assert pa.ipc.open_stream(joints.data.data).read_all().to_pylist() == [
+        {"epoch": 1.0, "value": 0.0, "to": 1.0, "run": "B"}
+    ]
+    (text,) = [it.proto.body for it in page.get("html") if "Branched off" in it.proto.body]
+    assert "from A after 1" in text
