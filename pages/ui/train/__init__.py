@@ -13,7 +13,7 @@ from pages.ui import address
 from pages.ui.inputs import choose
 from pages.ui.run_input import settings_of
 from pages.ui.run_words import describe_run
-from pages.ui.train import code, compare, data, learn, network, outcome
+from pages.ui.train import code, compare, data, learn, network, outcome, time, yours
 from pages.ui.train.state import follow
 from pages.ui.words import Say
 
@@ -43,7 +43,9 @@ VIEWS: Mapping[str, View] = MappingProxyType(
         "learn": View(N_("Learning"), outcome.show, learn.show_curves),
         "data": View(N_("Data"), data.show),
         "network": View(N_("Network"), network.show),
+        "yours": View(N_("Your picture"), yours.show),
         "code": View(N_("Code"), code.show),
+        "time": View(N_("Through time"), time.show),
         "runs": View(N_("Runs"), compare.show),
     }
 )
