@@ -127,7 +127,7 @@ def lines(
     most: float | None = None,
     accuracy: bool = True,
     from_zero: bool = False,
-    height: int = 240,
+    height: int = 250,
 ) -> dict[str, Any]:
     """Describe a chart of one line for each network, without its data.
 
@@ -181,6 +181,7 @@ def lines(
         "title": None,
         "symbolType": "stroke",
         "symbolSize": 600,
+        "columns": 1,  # one above the other: a phone cuts off what is beside
         "labelLimit": 260,
     }
     series = {"field": "series", "type": "nominal", "legend": legend}
@@ -268,7 +269,7 @@ def plain_curve(at: Sequence[float], values: Sequence[float]) -> Curve:
 
 
 def bars(
-    corners: Sequence[Corner], groups: Sequence[str], *, up: str, height: int = 240
+    corners: Sequence[Corner], groups: Sequence[str], *, up: str, height: int = 250
 ) -> dict[str, Any]:
     """Describe a chart of accuracies as bars, a group for each condition, without its data.
 
@@ -300,7 +301,7 @@ def bars(
     colour = {
         "field": "series",
         "type": "nominal",
-        "legend": {"orient": "top", "title": None, "labelLimit": 260},
+        "legend": {"orient": "top", "title": None, "columns": 1, "labelLimit": 260},
         "scale": {"domain": names, "range": colours},
     }
     told = [

@@ -15,8 +15,10 @@ DOTS_PER_INCH = 150
 _MARGIN = 0.07  # of the page's width, as of its height
 _TEXT_POINTS = 9
 _LINE = 1.45 * _TEXT_POINTS / 72 / A4_INCHES[1]  # of the page's height
-_WIDEST = 116  # characters in a line of Latin letters
-_GAP = 0.075  # between rows of charts, as a part of the page's height
+_ROW = 1.25 * _LINE
+_FOOT = 0.05  # what is kept free for the last line, of the page's height
+_WIDEST = 112  # characters in a line of Latin letters
+_GAP = 0.07  # between rows of charts, as a part of the page's height
 _DASHES = ("-", (0, (5, 2)))
 _MARKERS = ("o", "D")
 # Fonts that others have made for these letters, best first; what else is there is tried after them.
@@ -195,7 +197,10 @@ def _draw(sheet: Sheet, which: int, font: str | None) -> Printed:
             top = _write(figure, top, sentence)
         top -= 1.5 * _LINE
         rows = -(-len(sheet.charts) // 2)
-        height = 0.165 if rows > 1 else 0.24
+        # The charts share what the table and the words leave of the page.
+        below = _ROW * (len(sheet.rows) + 1) + _LINE + sum(map(_height, sheet.words))
+        height = (top - _FOOT - below) / max(rows, 1) - _GAP
+        height = min(max(height, 0.08), 0.24)
         for index, chart in enumerate(sheet.charts):
             left = _MARGIN + 0.055 + 0.45 * (index % 2)
             bottom = top - (height + _GAP) * (index // 2) - height
@@ -204,7 +209,7 @@ def _draw(sheet: Sheet, which: int, font: str | None) -> Printed:
         top = _draw_table(figure, top, sheet)
         for sentence in sheet.words:
             top = _write(figure, top, sentence)
-        figure.text(_MARGIN, 0.03, sheet.foot, fontsize=7, color="0.35")
+        figure.text(_MARGIN, 0.5 * _FOOT, sheet.foot, fontsize=7, color="0.35")
         png, pdf = io.BytesIO(), io.BytesIO()
         figure.savefig(png, format="png", dpi=DOTS_PER_INCH)
         # Without the date the same page gives the same file.
@@ -218,6 +223,11 @@ def _write(figure: Any, top: float, sentence: str) -> float:
         figure.text(_MARGIN, top, line, va="top")
         top -= _LINE
     return top - 0.3 * _LINE
+
+
+def _height(sentence: str) -> float:
+    """Return what `_write` needs for a sentence."""
+    return _LINE * (len(_lines(sentence)) + 0.3)
 
 
 def _lines(sentence: str) -> list[str]:
@@ -276,7 +286,7 @@ def _draw_table(figure: Any, top: float, sheet: Sheet) -> float:
                 fontweight="bold" if index == 0 else "normal",
                 fontsize=_TEXT_POINTS - 1,
             )
-        top -= 1.3 * _LINE
+        top -= _ROW
         figure.add_artist(_rule(top + 0.3 * _LINE))
     return top - _LINE
 

@@ -232,7 +232,8 @@ def test_four_results_are_set_beside_each_other() -> None:
     keep(replace(CNN, shuffle_pixels=True), [0.5, 0.75], 1.0, (9, 2, 1, 0, 0))
     page = open_page("fight", fight_view="shuffled", **FIGHT)
     assert [it["value"] for it in chart(page)["bars"]] == [0.4, 1.0, 0.4, 0.6]
-    assert "dense classifier +0.0, The lecture's CNN −40.0." in page.info[0].value
+    assert "dense classifier +0.0, The lecture's CNN −40.0. A dense" in page.info[0].value
+    assert "fight_shuffle_start" not in [it.key for it in page.button]  # nothing is missing
 
 
 def test_the_corners_differ_and_fit_the_pictures() -> None:

@@ -11,13 +11,14 @@ from cvcore.fight_figures import Curve
 from cvcore.history import Snapshot
 from cvcore.spec import RunSpec
 from pages.ui.fight.learn import UNKNOWN
-from pages.ui.fight.runs import finished, look, start, stop, under_way, watch
+from pages.ui.fight.runs import look, start, stop, under_way, watch
 from pages.ui.fight.settings import Fight
 from pages.ui.gallery import Tile, show_gallery
 from pages.ui.tables import table
 from pages.ui.words import Say
 
 _EXAMPLES = 4
+_WORTH_A_WORD = 0.02  # of accuracy
 
 
 def show_sizes(say: Say, fight: Fight) -> None:
@@ -156,14 +157,20 @@ def shuffle_sentence(
     if one is None or other is None or one_after is None or other_after is None:
         return ""
     corners = fight.corners(say)
-    return say(
-        "What shuffling changes, in percentage points: {one} {one_change}, {other} "
-        "{other_change}. A dense layer has no neighbours to lose; a convolution sees nothing but "
-        "neighbours.",
+    told = say(
+        "What shuffling changes, in percentage points: {one} {one_change}, {other} {other_change}.",
         one=corners[0].name,
         one_change=_signed(one_after - one),
         other=corners[1].name,
         other_change=_signed(other_after - other),
+    )
+    if min(one_after - one, other_after - other) > -_WORTH_A_WORD:
+        return f"{told} " + say(
+            "Hardly anything: either neighbours matter little in these pictures, or the networks "
+            "have learned too little to lose."
+        )
+    return f"{told} " + say(
+        "A dense layer never knew which pixels are neighbours; a convolution looks at nothing else."
     )
 
 
@@ -176,6 +183,8 @@ def _press(say: Say, pairs: Sequence[tuple[RunSpec, RunSpec]], *, key: str) -> N
     now = look(specs)
     live = under_way(now)
     missing = sum(it is None or it.state != "finished" for it in now)
+    if not missing:
+        return
     with st.container(horizontal=True, gap="small"):
         st.button(
             say("Train what is missing: {count}", count=missing),
@@ -184,7 +193,7 @@ def _press(say: Say, pairs: Sequence[tuple[RunSpec, RunSpec]], *, key: str) -> N
             key=f"{key}_start",
             on_click=start,
             args=(pairs,),
-            disabled=live or finished(now),
+            disabled=live,
         )
         st.button(
             say("Stop"),

@@ -117,9 +117,10 @@ def compose(say: Say, fight: Fight, name: str, found: tuple[Curve, Curve]) -> Sh
     return Sheet(
         title=say("A fair fight"),
         settings=(
-            say("{one} / {other}", one=corners[0].name, other=corners[1].name),
             say(
-                "{data}. {rule}. Seeds: {seeds}.",
+                "{one} / {other}. {data}. {rule}. Seeds: {seeds}.",
+                one=corners[0].name,
+                other=corners[1].name,
                 data=say(DATASETS[fight.data].label),
                 rule=say(RULES[fight.rule]),
                 seeds=fight.seeds,
