@@ -181,6 +181,7 @@ def lines(
         "title": None,
         "symbolType": "stroke",
         "symbolSize": 600,
+        "rowPadding": 0,
         "columns": 1,  # one above the other: a phone cuts off what is beside
         "labelLimit": 260,
     }

@@ -18,7 +18,7 @@ SHEET = Sheet(
     words=("The CNN wins.",),
 )
 
-SMALL = Sheet(title="A fight", settings=(), charts=(), head=(), rows=(), words=())
+SMALL = Sheet(title="A fight", settings=(), charts=(), head=("Measure",), rows=(), words=())
 
 
 def test_a_page_is_one_sheet_of_paper_as_picture_and_as_pdf() -> None:

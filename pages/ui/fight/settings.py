@@ -177,7 +177,10 @@ def choose_fight(say: Say) -> Fight:
                     high=high,
                     step=1.0,
                     format="%g",
-                    help=say("Processor time that each network may use for learning."),
+                    help=say(
+                        "Processor time that each network may use for learning, with the "
+                        "building of its graph and its validation after each epoch."
+                    ),
                 )
             else:
                 epochs = _number(
