@@ -292,15 +292,15 @@ def look(url: str, digest: str, moment: float, number: int, position: int) -> Lo
         )
     image: ByteArray = data.test_images[number]
     layers = [layer for layer in model.layers if not isinstance(layer, keras.layers.InputLayer)]
-    outputs = [layers[position - 1].output] if position else []
-    watched = keras.Model(model.inputs, [*outputs, model.output])
-    answers = watched(inference.prepare(spec, data)(image[np.newaxis]), training=False)
-    *maps, probabilities = (np.asarray(it, np.float32)[0] for it in answers)
+    # Without a layer, the picture itself stands in its place: a model of one output gives no list.
+    watched = layers[position - 1].output if position else model.input
+    both = keras.Model(model.input, (watched, model.output))
+    maps, probabilities = both(inference.prepare(spec, data)(image[np.newaxis]), training=False)
     return Look(
         image=image,
         label=int(data.test_labels[number]),
-        maps=maps[0] if maps else np.zeros((*image.shape[:2], 0), np.float32),
-        probabilities=probabilities,
+        maps=np.asarray(maps[0], np.float32)[..., : None if position else 0],
+        probabilities=np.asarray(probabilities[0], np.float32),
     )
 
 
