@@ -7,6 +7,7 @@ from functools import cache, partial
 from pathlib import Path
 from types import MappingProxyType
 
+import cv2
 import numpy as np
 
 from cvcore.arrays import ByteArray
@@ -75,6 +76,30 @@ def _square() -> ByteArray:
     return image
 
 
+def _paper(shade: int) -> ByteArray:
+    """Return a sheet that the light falls on from the upper left."""
+    rows, columns = np.indices((240, 200))
+    return (shade - (rows + columns) / 12).astype(np.uint8)
+
+
+def _seven() -> ByteArray:
+    image = _paper(225)
+    ink = [
+        np.array(line, np.int32)
+        for line in ([(62, 62), (138, 66), (88, 178)], [(78, 120), (124, 116)])
+    ]
+    cv2.polylines(image, ink, isClosed=False, color=45, thickness=11, lineType=cv2.LINE_AA)
+    return image[..., None]
+
+
+def _boot() -> ByteArray:
+    image = _paper(235)
+    shaft = [(70, 60), (118, 60), (116, 118), (150, 138), (162, 162), (160, 178), (66, 178)]
+    cv2.fillPoly(image, [np.array(shaft, np.int32)], color=95, lineType=cv2.LINE_AA)
+    cv2.rectangle(image, (64, 170), (162, 184), color=40, thickness=cv2.FILLED)
+    return image[..., None]
+
+
 _SKIMAGE, _SKLEARN = "skimage", "sklearn"
 
 SAMPLES: Mapping[str, Sample] = MappingProxyType(
@@ -106,6 +131,8 @@ SAMPLES: Mapping[str, Sample] = MappingProxyType(
         "horse": _photograph(
             N_("Horse (with alpha)"), "Andreas Preuss, CC0", _SKIMAGE, "data/horse.png"
         ),
+        "seven": Sample(N_("A seven on paper"), "", _seven),
+        "boot": Sample(N_("A boot on a table"), "", _boot),
         "numbers": Sample(N_("Ramp of numbers, 8 × 8"), "", _numbers),
         "cross": Sample(N_("White cross, 16 × 16"), "", _cross),
         "stripes": Sample(N_("Vertical stripes, 16 × 16"), "", _stripes),

@@ -26,6 +26,8 @@ SIZES = {
     "coins": (303, 384, 1),
     "text": (172, 448, 1),
     "horse": (328, 400, 4),
+    "seven": (240, 200, 1),
+    "boot": (240, 200, 1),
     "numbers": (8, 8, 1),
     "cross": (16, 16, 1),
     "stripes": (16, 16, 1),
@@ -57,7 +59,7 @@ def test_the_photographs_are_those_of_scikit_image_and_scikit_learn() -> None:
 
 def test_every_photograph_says_whose_it_is() -> None:
     without = [name for name, sample in SAMPLES.items() if not sample.credit]
-    assert without == ["numbers", "cross", "stripes", "square"]
+    assert without == ["seven", "boot", "numbers", "cross", "stripes", "square"]
 
 
 def test_the_ramp_grows_by_4_to_the_right_and_by_32_down() -> None:

@@ -1,6 +1,7 @@
 """Which picture: a ready one, an upload, or the camera."""
 
-from functools import lru_cache
+from collections.abc import Sequence
+from functools import lru_cache, partial
 from typing import NamedTuple
 
 import streamlit as st
@@ -36,8 +37,19 @@ def _ready(name: str) -> tuple[ByteArray, images.Description]:
     return image, images.describe(image)
 
 
-def choose_picture(say: Say) -> ChosenPicture:
-    """Ask for a picture; its name or token stands in the address as ``picture``.
+def choose_picture(
+    say: Say, *, key: str = "picture", among: Sequence[str] = tuple(samples.SAMPLES)
+) -> ChosenPicture:
+    """Ask for a picture; its name or token stands in the address.
+
+    Parameters
+    ----------
+    say : Say
+        Speaks the reader's language.
+    key : str, optional
+        The widget's key and its name in the address.
+    among : sequence of str, optional
+        The ready pictures to offer; the first is chosen where the address says nothing.
 
     Returns
     -------
@@ -45,20 +57,20 @@ def choose_picture(say: Say) -> ChosenPicture:
         uint8, (height, width, channels), at most `WORKING_SIDE` pixels a side.
         A picture that is no longer kept is replaced by the first sample, and said so.
     """
-    default = next(iter(samples.SAMPLES))
-    address.recall("picture", default, _read_name)
-    labels = {name: say(sample.label) for name, sample in samples.SAMPLES.items()}
-    chosen = st.session_state["picture"]
+    default = among[0]
+    address.recall(key, default, partial(_read_name, among))
+    labels = {name: say(samples.SAMPLES[name].label) for name in among}
+    chosen = st.session_state[key]
     if chosen not in labels:
         labels[chosen] = say("Your picture")
     with st.container(horizontal=True, vertical_alignment="bottom", gap="xsmall"):
-        st.selectbox(say("Picture"), list(labels), format_func=labels.__getitem__, key="picture")
-        _offer_own(say)
-    address.publish("picture", default)
+        st.selectbox(say("Picture"), list(labels), format_func=labels.__getitem__, key=key)
+        _offer_own(say, key)
+    address.publish(key, default)
     failure = st.session_state.pop("picture_error", None)
     if failure is not None:
         st.warning(explain(say, failure), icon=":material/broken_image:")
-    if chosen not in samples.SAMPLES:
+    if chosen not in among:
         try:
             return ChosenPicture(labels[chosen], *_brought(chosen))
         except CvCoreError as error:
@@ -67,33 +79,33 @@ def choose_picture(say: Say) -> ChosenPicture:
     return ChosenPicture(labels[chosen], *_ready(chosen))
 
 
-def _read_name(text: str) -> str:
-    if text in samples.SAMPLES or shelf.TOKEN.fullmatch(text):
+def _read_name(among: Sequence[str], text: str) -> str:
+    if text in among or shelf.TOKEN.fullmatch(text):
         return text
     raise ValueError(text)
 
 
-def _offer_own(say: Say) -> None:
+def _offer_own(say: Say, key: str) -> None:
     with st.popover(say("Own"), icon=":material/add_a_photo:", help=say("Upload or photograph")):
         st.file_uploader(
             say("A picture file (PNG, JPEG, WebP, BMP, GIF, TIFF; at most 10 MB)"),
             key="upload",
             on_change=_take,
-            args=("upload",),
+            args=("upload", key),
         )
         # The browser asks for the camera as soon as the widget is there, so only on request.
         if st.toggle(say("Use the camera"), key="use_camera"):
-            st.camera_input(say("Photograph"), key="camera", on_change=_take, args=("camera",))
+            st.camera_input(say("Photograph"), key="camera", on_change=_take, args=("camera", key))
 
 
-def _take(key: str) -> None:
+def _take(source: str, key: str) -> None:
     """Keep an upload and choose it; what cannot be opened leaves the page as it was."""
-    upload = st.session_state[key]
+    upload = st.session_state[source]
     if upload is None:  # taken away again: the picture stays, it is on the shelf
         return
     try:
         data = upload.getvalue()
         images.decode(data)
-        st.session_state["picture"] = shelf.keep(data)
+        st.session_state[key] = shelf.keep(data)
     except CvCoreError as error:
         st.session_state["picture_error"] = error

@@ -1,0 +1,118 @@
+"""Your picture: a photo made into what the network has seen, step by step, then named by it."""
+
+import numpy as np
+import streamlit as st
+
+from cvcore import own_picture
+from cvcore.arrays import FloatArray
+from cvcore.datasets import DATASETS
+from cvcore.engine import engine
+from cvcore.history import Snapshot
+from cvcore.own_picture import Invert
+from cvcore.spec import RunSpec
+from pages.ui import address, questions
+from pages.ui.inputs import choose, switch
+from pages.ui.picture import show_picture
+from pages.ui.picture_input import choose_picture
+from pages.ui.tables import table
+from pages.ui.words import Say, plain
+
+_THINGS = ("seven", "boot", "coffee", "chelsea", "astronaut")
+_FIRST = {"fashion_mnist": "boot", "cifar10": "chelsea", "faces": "astronaut"}
+
+
+def show(say: Say, run: str, snapshot: Snapshot | None, spec: RunSpec) -> None:  # noqa: ARG001
+    """Prepare a picture as the run's data set has it, and ask the run's network for its class.
+
+    Parameters
+    ----------
+    say : Say
+    run : str
+    snapshot : Snapshot or None
+    spec : RunSpec
+        Not needed: the network is that of the run on show.
+    """
+    moments = engine().moments(run) if run else ()
+    if snapshot is None or not moments:
+        st.info(
+            say("No network has learned anything here yet. Press Train, then come back."),
+            icon=":material/hourglass_empty:",
+        )
+        return
+    data = snapshot.spec.dataset
+    first = _FIRST.get(data, "seven")
+    among = (first, *(name for name in _THINGS if name != first))
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+        with st.container(width=330):
+            picture = choose_picture(say, key="own_picture", among=among)
+        invert: Invert = "auto"
+        crop = True
+        if data in own_picture.ON_BLACK:
+            invert = _choose_invert(say)
+            crop = switch(say("Crop to the thing"), key="own_crop", default=True)
+    address.report_ignored(say)
+    steps = own_picture.prepare(picture.image, data, invert=invert, crop=crop)
+    shown, named = st.columns([1.6, 1], gap="medium")
+    with shown, st.container(horizontal=True, gap="small", key="own_steps"):
+        for number, step in enumerate(
+            (own_picture.Step("photo", say("Your picture."), picture.image), *steps)
+        ):
+            last = number == len(steps)
+            with st.container(width=240 if last else 150):
+                show_picture(
+                    step.image[..., 0] if step.image.shape[2] == 1 else step.image[..., :3],
+                    alt=say(step.label),
+                    caption=f"{number}. {say(step.label)}" if number else say(step.label),
+                    key=f"own_step_{step.name}",
+                    limit=220 if last else 140,
+                )
+    with named:
+        pixels = steps[-1].image.tobytes()
+        answers = questions.ask(say, (own_picture.name, run, moments[-1], pixels), key="own_wait")
+        if answers is not None:
+            _show_names(say, data, answers[0])
+
+
+def _choose_invert(say: Say) -> Invert:
+    words: dict[str, Invert] = {"auto": "auto", "yes": "yes", "no": "no"}
+    return words[
+        choose(
+            say("Invert"),
+            {"auto": say("Where needed"), "yes": say("Yes"), "no": say("No")},
+            key="own_invert",
+            default="auto",
+            style="segments",
+        )
+    ]
+
+
+def _show_names(say: Say, data: str, probabilities: FloatArray) -> None:
+    """Say the class that the network names, and show the probabilities of all as bars."""
+    names = [say(name) for name in DATASETS[data].classes]
+    order = np.argsort(-probabilities)
+    st.markdown(
+        say(
+            "The network says **{name}**, with {share} %.",
+            name=plain(names[order[0]]),
+            share=f"{100 * probabilities[order[0]]:.1f}",
+        )
+    )
+    table(
+        say("The probability of each class"),
+        [say("Class"), say("Probability, %"), ""],
+        [
+            (
+                names[index],
+                f"{100 * probabilities[index]:.2f}",
+                "█" * round(20 * probabilities[index]),
+            )
+            for index in order
+        ],
+        text=(0, 2),
+    )
+    st.caption(
+        say(
+            "Softmax always gives the whole 100 % to the classes it knows: a picture of none of "
+            "them gets a name too, and often a sure one."
+        )
+    )
