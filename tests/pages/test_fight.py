@@ -185,10 +185,10 @@ def test_the_scorecard_is_computed_from_the_runs() -> None:
     cells = tables(page).replace("<td class=text>", "|").replace("<td>", "|").replace("</td>", "")
     assert "|Test accuracy|0.4000|1.0000" in cells
     assert "|Parameters|101,770|258,874" in cells
-    assert "percentage points per 1,000|0.393|0.386" in cells  # 40 / 101.77, 100 / 258.874
-    assert "|Multiply-adds for one picture|102 k|4.52 M" in cells
-    assert "|Processor seconds of the training|3.0|80.0" in cells
-    assert "|Weights in kilobytes|407|1,035" in cells
+    assert "Accuracy in % per 1,000 parameters|0.393|0.386" in cells  # 40 / 101.77, 100 / 258.874
+    assert "|Multiply-adds a picture|102 k|4.52 M" in cells
+    assert "|Training seconds (processor)|3.0|80.0" in cells
+    assert "|Weights, kB|407|1,035" in cells
     # Three of three for the CNN: 2 / 2³.
     assert "No seed shows a difference that is more than chance" in page.info[0].value
     assert "probability of 0.2500" in page.info[0].value

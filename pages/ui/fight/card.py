@@ -100,24 +100,24 @@ def score(
         row(say("Test accuracy"), lambda _, runs: _spread(_accuracies(runs))),
         row(say("Parameters"), lambda spec, _: f"{network_parameters(spec):,}"),
         row(
-            say("Accuracy per parameter: percentage points per 1,000"),
+            say("Accuracy in % per 1,000 parameters"),
             lambda spec, runs: _mean(
                 [1e5 * it / network_parameters(spec) for it in _accuracies(runs)], ".3g"
             ),
         ),
-        row(say("Multiply-adds for one picture"), lambda spec, _: large(multiply_adds(spec))),
+        row(say("Multiply-adds a picture"), lambda spec, _: large(multiply_adds(spec))),
         row(
-            say("Multiply-adds of the training"),
+            say("Training multiply-adds"),
             lambda spec, runs: (
                 large(work(spec, float(np.mean([it.moment for it in runs])))) if runs else UNKNOWN
             ),
         ),
         row(
-            say("Processor seconds of the training"),
+            say("Training seconds (processor)"),
             lambda _, runs: _mean([_seconds(it) for it in runs], ".1f"),
         ),
         row(
-            say("Weights in kilobytes"),
+            say("Weights, kB"),
             lambda spec, _: f"{_BYTES * network_parameters(spec) / 1e3:,.0f}",
         ),
         row(

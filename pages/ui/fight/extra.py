@@ -196,7 +196,7 @@ def _press(say: Say, pairs: Sequence[tuple[RunSpec, RunSpec]], *, key: str) -> N
             disabled=live,
         )
         st.button(
-            say("Stop"),
+            say("Stop training"),
             icon=":material/stop:",
             key=f"{key}_stop",
             on_click=stop,

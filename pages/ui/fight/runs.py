@@ -94,7 +94,7 @@ def press(say: Say, fight: Fight) -> None:
         help=say("Both networks learn in turns of half a second, so that none is favoured."),
     )
     st.button(
-        say("Stop"),
+        say("Stop training"),
         icon=":material/stop:",
         key="fight_stop",
         on_click=stop,
