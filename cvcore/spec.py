@@ -32,7 +32,7 @@ SCALINGS: Mapping[str, str] = MappingProxyType(
 """What is done to the pixels before a network sees them, as the page calls it."""
 
 OPTIMISERS: Mapping[str, str] = MappingProxyType(
-    {"adam": N_("Adam"), "sgd": N_("Stochastic gradient descent")}
+    {"adam": N_("Adam"), "sgd": N_("SGD (stochastic gradient descent)")}
 )
 """How the weights follow the gradient, as the page calls it."""
 

@@ -20,7 +20,7 @@ def test_a_second_thread_waits_until_the_first_has_imported(
         most.append(len(inside))
         inside.remove(name)
 
-    monkeypatch.setattr(waking.importlib, "import_module", load)
+    monkeypatch.setattr("cvcore.waking.importlib.import_module", load)
     threads = [threading.Thread(target=waking.import_tensorflow) for _ in range(4)]
     for thread in threads:
         thread.start()

@@ -5,6 +5,7 @@ import os
 import re
 import signal
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -123,20 +124,40 @@ def test_a_run_grows_live_survives_a_reload_is_shared_and_stopped(
     assert not tensorflow_in(server.pid)
 
 
-def test_a_killed_worker_is_said_and_the_next_press_trains_again(
+def test_a_killed_worker_is_said_and_its_run_goes_on_from_its_last_epoch(
     visit: Visit, server: AppServer
 ) -> None:
-    page = visit(f"{LONG}&train_seed=2")
+    page = visit("train?network=dense&batch=8&epochs=200&train_seed=2")
     press(page, "Train")
-    expect(status(page)).to_have_text("Running: the network learns.", timeout=MINUTE)
-    different_views(page, chart(page), count=2)
+    expect(sentence(page)).to_have_text(re.compile("^After [2-9]"), timeout=MINUTE)
     os.kill(worker_of(server, run_of(page)), signal.SIGKILL)
     expect(page.get_by_text("The process that trains was killed")).to_be_visible(timeout=3_000)
     expect(status(page)).to_have_text(re.compile("^Broken off after"))
-    press(page, "Train")
+    found = re.search(r"after (\d+) of 200", status(page).inner_text())
+    assert found is not None
+    press(page, "Resume")
     expect(status(page)).to_have_text("Running: the network learns.", timeout=MINUTE)
-    press(page, "Stop training")
-    expect(status(page)).to_have_text(re.compile("Stopped after"), timeout=MINUTE)
+    press(page, "Pause")
+    expect(status(page)).to_have_text(re.compile("^Paused after"), timeout=MINUTE)
+    assert int(status(page).inner_text().split()[2]) >= int(found[1])
+    expect(sentence(page)).to_have_text(re.compile("^After [2-9]"))
+
+
+def test_runs_are_pinned_with_the_keyboard_and_compared_after_a_reload(
+    visit: Visit, server: AppServer
+) -> None:
+    store = RunStore(str(runs(server)))
+    one, two = keep_finished(store, KEPT), keep_finished(store, replace(KEPT, seed=1))
+    page = visit(f"train?show=runs&run={two}&runs={two}-{one}", phone=True)
+    pin = page.get_by_role("button", name="Pin").last
+    tab_to(page, pin)
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("button", name="Unpin")).to_have_count(1)
+    page.wait_for_url(re.compile(f"pins={one}"))
+    page.reload()
+    settle(page)
+    expect(page.get_by_role("region", name="What the runs differ in")).to_contain_text("Seed")
+    assert sticking_out(page) == []
 
 
 def test_the_page_opens_on_a_run_that_ends_with_its_test_pictures(
@@ -169,7 +190,7 @@ def test_the_address_of_a_finished_run_opens_at_once_and_without_an_engine(
     names = {"en": ("✓ Ankle boot, 75 %", "✗ T-shirt/top, 75 %"), "ko": ("✓ 앵클부츠", "✗ 티셔츠")}
     for tile, name in zip((tiles(page).first, tiles(page).last), names[language], strict=True):
         expect(tile).to_contain_text(name)
-    expect(page.get_by_test_id("stMetricValue").nth(3)).to_have_text("0.8000")
+    expect(page.get_by_test_id("stMetricValue").nth(4)).to_have_text("0.8000")
     expect(chart(page)).to_be_visible()
     assert psutil.Process(fresh_server.pid).children() == []
     assert "data=fashion_mnist" in page.url
@@ -186,7 +207,7 @@ def test_the_numbers_stay_open_while_they_grow_and_are_taken_away(
 ) -> None:
     run = keep_finished(RunStore(str(runs(server))), KEPT)
     page = visit(f"train?run={run}")
-    page.get_by_role("button", name="Numbers").click()
+    page.get_by_role("button", name="Numbers", exact=True).click()
     expect(page.get_by_role("table")).to_contain_text("0.8438")
     with page.expect_download() as download:
         page.get_by_role("button", name="Numbers (CSV)").click()
