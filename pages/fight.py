@@ -15,7 +15,7 @@ try_this(
     [
         (say("Half a minute, no network"), {**SETTINGS, "fight_view": "learn"}),
         (say("Equal parameters"), {**SETTINGS, "rule": "parameters", "fight_view": "card"}),
-        (say("Shifted by a pixel"), {"fight_view": "disturbed", "fight_disturb": "shift"}),
+        (say("Shift the test pictures"), {"fight_view": "disturbed", "fight_disturb": "shift"}),
         (say("Shuffled pixels"), {"fight_view": "shuffled"}),
         (
             say("The lecture's fight on Fashion-MNIST"),

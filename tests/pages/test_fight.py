@@ -12,6 +12,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from cvcore.engine import Engine, client
+from cvcore.errors import N_, EngineError
 from cvcore.history import Done, Epoch, Partial
 from cvcore.networks import NETWORKS
 from cvcore.runs import RunStore
@@ -207,6 +208,19 @@ def test_the_opening_fight_starts_by_itself_and_others_wait_for_a_press(
     page.button(key="fight_start").click().run()
     ((one, other),) = started
     assert (one.epochs, other.epochs, one.network == other.network) == (3, 3, False)
+
+
+def test_a_fight_that_the_engine_refuses_gets_its_sentence(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(self: Engine, specs: Sequence[RunSpec]) -> tuple[str, ...]:
+        raise EngineError(N_("The run store is full of {what}."), what="sand")
+
+    monkeypatch.setattr(Engine, "submit_together", refuse)
+    page = open_page("fight", fight_epochs="3", seeds="1")
+    page.button(key="fight_start").click().run()
+    assert [it.value for it in page.warning] == ["The run store is full of sand."]
+    assert not page.run().warning
 
 
 def test_shuffled_pixels_and_fewer_pictures_train_pairs_of_their_own(

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 import streamlit as st
 
 from cvcore.engine import Answer, engine
+from cvcore.errors import CvCoreError
 from cvcore.history import Snapshot
 from cvcore.spec import RunSpec
 from pages.ui.fight.settings import Fight
@@ -67,8 +68,11 @@ def await_answers(answers: Callable[[], Sequence[Answer]], draw: Callable[[], No
 
 def start(pairs: Sequence[tuple[RunSpec, RunSpec]]) -> None:
     """Train pairs of runs, both of a pair in turns; those that are finished stay as they are."""
-    for pair in pairs:
-        engine().submit_together(pair)
+    try:
+        for pair in pairs:
+            engine().submit_together(pair)
+    except CvCoreError as error:  # a press has nowhere to say it; the page has
+        st.session_state["fight_error"] = error
 
 
 def stop(specs: Sequence[RunSpec]) -> None:
@@ -121,6 +125,9 @@ def show_state(say: Say, fight: Fight, snapshots: Sequence[Snapshot | None]) -> 
             show_spoken(_state(say, fight, snapshots), key="fight_state")
         st.progress(sum(it.progress for it in known) / len(snapshots))
     errors = {explain(say, it.error) for it in known if it.error is not None}
+    refused = st.session_state.pop("fight_error", None)
+    if isinstance(refused, CvCoreError):
+        errors.add(explain(say, refused))
     for error in sorted(errors):
         st.warning(error, icon=":material/lightbulb:")
 
