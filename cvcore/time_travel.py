@@ -71,7 +71,7 @@ class Look:
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class Tested:
+class Confusion:
     """How a network did on the first test pictures.
 
     Parameters
@@ -304,7 +304,7 @@ def look(url: str, digest: str, moment: float, number: int, position: int) -> Lo
     )
 
 
-def tested(url: str, digest: str, moment: float) -> Tested:
+def tested(url: str, digest: str, moment: float) -> Confusion:
     """Ask a network of a moment for the classes of the first `TEST_PICTURES` test pictures.
 
     Raises
@@ -321,7 +321,7 @@ def tested(url: str, digest: str, moment: float) -> Tested:
     classes = len(DATASETS[spec.dataset].classes)
     counts = np.zeros((classes, classes), np.int64)
     np.add.at(counts, (data.test_labels[:TEST_PICTURES], said), 1)
-    return Tested(counts=counts, all_pictures=len(data.test_images))
+    return Confusion(counts=counts, all_pictures=len(data.test_images))
 
 
 def validation_accuracy(url: str, digest: str, moment: float) -> float:

@@ -98,7 +98,7 @@ def test_layers_after_the_maps_are_put_in_one_row_have_none() -> None:
 
 
 def test_the_accuracy_of_a_confusion_matrix_is_its_diagonals_share() -> None:
-    tested = time_travel.Tested(counts=np.array([[3, 1], [2, 4]]), all_pictures=50)
+    tested = time_travel.Confusion(counts=np.array([[3, 1], [2, 4]]), all_pictures=50)
     assert (tested.pictures, tested.accuracy) == (10, 0.7)
 
 

@@ -17,7 +17,7 @@ from cvcore.engine import Answer, engine
 from cvcore.errors import CvCoreError
 from cvcore.history import Snapshot
 from cvcore.spec import LIMITS, OPTIMISERS, Augmentation, RunSpec
-from cvcore.time_travel import Kernels, Look, Tested
+from cvcore.time_travel import Confusion, Kernels, Look
 from pages.ui import address
 from pages.ui.inputs import choose, decimal, number, switch
 from pages.ui.picture import ColourBar, short, show_picture
@@ -354,7 +354,7 @@ def _show_bars(say: Say, probabilities: FloatArray, names: list[str], true: int,
     )
 
 
-def _show_tested(say: Say, tested: Tested, spec: RunSpec) -> None:
+def _show_tested(say: Say, tested: Confusion, spec: RunSpec) -> None:
     names = [say(name) for name in DATASETS[spec.dataset].classes]
     counts = tested.counts.astype(np.float32)
     share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
