@@ -88,23 +88,23 @@ def prepare(
     steps = []
     now = to_grey(image) if channels == 1 else to_colour(image)
     if channels == 1:
-        steps.append(Step("grey", N_("Grey: only the brightness stays."), now))
+        steps.append(Step("grey", N_("Grey"), now))
     if dataset not in ON_BLACK:
         return (*steps, *_square(now, height))
     grey = now[..., 0]
     if invert == "yes" or (invert == "auto" and np.median(_border(grey)) > 127):
         grey = 255 - grey
-        steps.append(Step("invert", N_("Inverted: bright on dark."), grey[..., None]))
+        steps.append(Step("invert", N_("Inverted"), grey[..., None]))
     grey = _clear(grey)
-    steps.append(Step("clear", N_("Cleared: the border's grey is black."), grey[..., None]))
+    steps.append(Step("clear", N_("Background cleared"), grey[..., None]))
     if not crop:
         return (*steps, *_square(grey[..., None], height))
     top, left, rows, columns = find_thing(grey)
     grey = grey[top : top + rows, left : left + columns]
-    steps.append(Step("crop", N_("Cropped to what stands out."), grey[..., None]))
+    steps.append(Step("crop", N_("Cropped"), grey[..., None]))
     share, centre = ON_BLACK[dataset]
     placed = place(grey, height, share=share, centre=centre)
-    return (*steps, Step("scale", N_("Scaled and put into the middle."), placed[..., None]))
+    return (*steps, Step("scale", N_("Scaled and centred"), placed[..., None]))
 
 
 def _border(grey: ByteArray) -> ByteArray:
@@ -130,8 +130,8 @@ def _square(image: ByteArray, side: int) -> tuple[Step, Step]:
     top, left = (rows - n) // 2, (columns - n) // 2
     middle = image[top : top + n, left : left + n]
     return (
-        Step("crop", N_("The middle square."), middle),
-        Step("scale", N_("Scaled to what the network saw."), _resize(middle, side, side)),
+        Step("crop", N_("The middle square"), middle),
+        Step("scale", N_("Scaled"), _resize(middle, side, side)),
     )
 
 

@@ -3,10 +3,11 @@
 import numpy as np
 import streamlit as st
 
-from cvcore import own_picture
+from cvcore import images, own_picture
 from cvcore.arrays import FloatArray
 from cvcore.datasets import DATASETS
 from cvcore.engine import engine
+from cvcore.errors import N_
 from cvcore.history import Snapshot
 from cvcore.own_picture import Invert
 from cvcore.spec import RunSpec
@@ -17,6 +18,7 @@ from pages.ui.picture_input import choose_picture
 from pages.ui.tables import table
 from pages.ui.words import Say, plain
 
+_YOURS = N_("Your picture")
 _THINGS = ("seven", "boot", "coffee", "chelsea", "astronaut")
 _FIRST = {"fashion_mnist": "boot", "cifar10": "chelsea", "faces": "astronaut"}
 
@@ -52,25 +54,30 @@ def show(say: Say, run: str, snapshot: Snapshot | None, spec: RunSpec) -> None: 
             crop = switch(say("Crop to the thing"), key="own_crop", default=True)
     address.report_ignored(say)
     steps = own_picture.prepare(picture.image, data, invert=invert, crop=crop)
-    shown, named = st.columns([1.6, 1], gap="medium")
-    with shown, st.container(horizontal=True, gap="small", key="own_steps"):
-        for number, step in enumerate(
-            (own_picture.Step("photo", say("Your picture."), picture.image), *steps)
-        ):
-            last = number == len(steps)
-            with st.container(width=240 if last else 150):
-                show_picture(
-                    step.image[..., 0] if step.image.shape[2] == 1 else step.image[..., :3],
-                    alt=say(step.label),
-                    caption=f"{number}. {say(step.label)}" if number else say(step.label),
-                    key=f"own_step_{step.name}",
-                    limit=220 if last else 140,
-                )
+    # All but the last are small enough to stand in one row beside the controls.
+    *before, last = (own_picture.Step("photo", _YOURS, picture.image), *steps)
+    with st.container(horizontal=True, gap="small", key="own_steps"):
+        for number, step in enumerate(before):
+            with st.container(width=150):
+                _show_step(say, number, step, limit=120)
+    shown, named = st.columns([1, 1.6], gap="medium")
+    with shown:
+        _show_step(say, len(before), last, limit=260)
     with named:
-        pixels = steps[-1].image.tobytes()
-        answers = questions.ask(say, (own_picture.name, run, moments[-1], pixels), key="own_wait")
+        question = (own_picture.name, run, moments[-1], last.image.tobytes())
+        answers = questions.ask(say, question, key="own_wait")
         if answers is not None:
             _show_names(say, data, answers[0])
+
+
+def _show_step(say: Say, number: int, step: own_picture.Step, *, limit: int) -> None:
+    show_picture(
+        images.without_alpha(step.image),
+        alt=say(step.label),
+        caption=f"{number}. {say(step.label)}" if number else say(step.label),
+        key=f"own_step_{step.name}",
+        limit=limit,
+    )
 
 
 def _choose_invert(say: Say) -> Invert:
