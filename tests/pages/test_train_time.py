@@ -36,6 +36,7 @@ class Answers:
         self.asked: list[tuple[Any, ...]] = []
         self.error: EngineError | None = None
         self.busy = False
+        self.pending: list[Answer] = []
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._own, name)
@@ -45,7 +46,9 @@ class Answers:
         answer = Answer()
         if self.error is not None:
             answer.fail(self.error)
-        elif not self.busy:
+        elif self.busy:
+            self.pending.append(answer)
+        else:
             answer.give(getattr(self, f"_{job.__name__}")(*arguments))
         return answer
 
@@ -208,6 +211,19 @@ def test_what_is_not_computed_yet_and_what_cannot_be_are_said(answers: Answers) 
     press(page, "time_back")  # and the rest stays usable
 
 
+def test_a_further_moment_waits_until_the_last_one_is_answered(answers: Answers) -> None:
+    answers.busy = True
+    page = look()
+    client.engine()._store.save_weights(SPEC.digest(), 3.5, {})
+    page.run()
+    assert page.select_slider(key="time_slider").value == 3.0
+    answers.busy = False
+    for answer in answers.pending:
+        answer.fail(EngineError("It was not to be."))
+    page.run()
+    assert page.select_slider(key="time_slider").value == 3.5
+
+
 def test_without_a_run_or_its_weights_a_sentence_says_what_to_do() -> None:
     store: RunStore = client.engine()._store
     digest = kept_runs.keep_finished(store, SPEC)
@@ -295,7 +311,7 @@ def test_a_branch_repeats_its_parent_and_a_worker_answers_the_page(
     parent = finish(trainer, trainer.submit(spec))
     page = open_page("train", show="time", run=spec.digest(), branch_epoch="1", moment="2")
     for _ in range(200):
-        if "from the kept weights: …" not in texts(page) and "computing" not in texts(page):
+        if "being computed" not in texts(page) and "computing" not in texts(page):
             break
         time.sleep(0.1)
         page.run()

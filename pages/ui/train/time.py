@@ -30,6 +30,7 @@ from pages.ui.views import describe_layer
 from pages.ui.words import Say, plain
 
 _MANY = 10_000.0
+_LIVE_SECONDS = 3.0
 _LATEST = ""  # in the address: where the run stands, also while it goes on
 _MORE_EPOCHS = 5
 _QUICK = 2e9  # multiplications that a worker does in about a second
@@ -61,34 +62,35 @@ def show(say: Say, run: str, snapshot: Snapshot | None, spec: RunSpec) -> None: 
     if snapshot is None:
         st.info(say("Train a network first; then you can go back through its training here."))
         return
-    moments = engine().moments(run)
-    if not snapshot.ended:
-        _watch(run, moments)
+    moments = _moments(run)
     if not moments:
         st.info(
             say("The first weights are kept as soon as the network is built.")
             if not snapshot.ended
             else say("None of this run's weights are kept. Press Train to train it again.")
         )
+        _wait(run, (), [], live=not snapshot.ended)
         return
-    moment = _choose_moment(say, moments)
-    position, picture = _choose_what(say, snapshot.spec)
+    first, second = st.columns([1.5, 1], gap="medium", vertical_alignment="bottom")
+    with first:
+        moment = _choose_moment(say, moments)
+    with second:
+        position, picture = _choose_what(say, snapshot.spec)
     ask = engine().ask
-    asked = {
-        "kernels": ask(time_travel.kernels, run, moment),
-        "limit": ask(time_travel.kernel_limit, run, moments[-1]),
-        "look": ask(time_travel.look, run, moment, picture - 1, position),
-        "tested": ask(time_travel.tested, run, moment),
-    }
-    left, middle, right = st.columns([1, 1.15, 1.15], gap="medium")
+    kernels = ask(time_travel.kernels, run, moment)
+    limit = ask(time_travel.kernel_limit, run, moments[-1])
+    look = ask(time_travel.look, run, moment, picture - 1, position)
+    confusion = ask(time_travel.tested, run, moment)
+    left, middle, right = st.columns([0.9, 1.3, 1.15], gap="medium")
     with left:
-        _when_ready(say, (asked["kernels"], asked["limit"]), _show_kernels, snapshot.spec)
+        _when_ready(say, (kernels, limit), _show_kernels, snapshot.spec)
     with middle:
-        _when_ready(say, (asked["look"],), _show_look, snapshot.spec, position)
+        _when_ready(say, (look,), _show_look, snapshot.spec, position)
     with right:
-        _when_ready(say, (asked["tested"],), _show_tested, snapshot.spec)
-        check = _show_validation(say, run, snapshot, moment)
-    _wait([*asked.values(), *check])
+        _when_ready(say, (confusion,), _show_confusion, snapshot.spec)
+        again = _show_validation(say, run, snapshot, moment)
+    asked = [kernels, limit, look, confusion, *again]
+    _wait(run, moments, asked, live=not snapshot.ended)
     _offer_branch(say, run, snapshot)
 
 
@@ -181,27 +183,33 @@ def _choose_what(say: Say, spec: RunSpec) -> tuple[int, int]:
 # -- waiting
 
 
-def _watch(run: str, moments: tuple[float, ...]) -> None:
-    """Draw the page anew when the run has come to a further moment."""
+def _moments(run: str) -> tuple[float, ...]:
+    """Return a run's moments: while answers are awaited, those that were there at the question.
 
-    def look() -> None:
-        if engine().moments(run) != moments:
-            st.rerun()
+    The latest of a run that learns quickly would be another one before it could be shown.
+    """
+    asked_of, moments, answers = st.session_state.get("time asked", ("", (), []))
+    if asked_of != run or not any(it.state == "pending" for it in answers):
+        moments = engine().moments(run)
+    known: tuple[float, ...] = moments
+    return known
 
-    st.fragment(look, run_every=1.0, key="time_watch")()
 
-
-def _wait(answers: list[Answer]) -> None:
-    """Draw the page anew as soon as one more answer is there."""
+def _wait(run: str, moments: tuple[float, ...], answers: list[Answer], *, live: bool) -> None:
+    """Draw the page anew when an answer comes, or when the run has come to a further moment."""
+    st.session_state["time asked"] = (run, moments, answers)
     pending = [it for it in answers if it.state == "pending"]
-    if not pending:
+    if not pending and not live:
         return
 
     def look() -> None:
         if any(it.state != "pending" for it in pending):
             st.rerun()
+        if not pending and engine().moments(run) != moments:
+            st.rerun()
 
-    st.fragment(look, run_every=0.5, key="time_wait")()
+    # What is asked of a moment takes from the training; so not all that pass by are shown.
+    st.fragment(look, run_every=0.5 if pending else _LIVE_SECONDS, key="time_wait")()
 
 
 def _when_ready(
@@ -354,43 +362,43 @@ def _show_bars(say: Say, probabilities: FloatArray, names: list[str], true: int,
     )
 
 
-def _show_tested(say: Say, tested: Confusion, spec: RunSpec) -> None:
+def _show_confusion(say: Say, confusion: Confusion, spec: RunSpec) -> None:
     names = [say(name) for name in DATASETS[spec.dataset].classes]
-    counts = tested.counts.astype(np.float32)
+    counts = confusion.counts.astype(np.float32)
     share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     show_picture(
         unsigned_colours(share, colours="viridis", low=0.0, high=1.0),
         key="time_confusion",
-        caption=say("Confusion matrix: true classes down, given names across"),
+        caption=say("Confusion matrix"),
         limit=300,
         bar=ColourBar(colours="viridis", low=0.0, high=1.0),
         values=counts,
         alt=say(
             "Confusion matrix of {count} test pictures; {right} on the diagonal",
-            count=tested.pictures,
-            right=int(np.trace(tested.counts)),
+            count=confusion.pictures,
+            right=int(np.trace(confusion.counts)),
         ),
     )
     text = (
         say(
             "Test accuracy then: {accuracy}, on the first {count} of {all} test pictures.",
-            accuracy=f"{tested.accuracy:.4f}",
-            count=f"{tested.pictures:,}",
-            all=f"{tested.all_pictures:,}",
+            accuracy=f"{confusion.accuracy:.4f}",
+            count=f"{confusion.pictures:,}",
+            all=f"{confusion.all_pictures:,}",
         )
-        if tested.pictures < tested.all_pictures
+        if confusion.pictures < confusion.all_pictures
         else say(
             "Test accuracy then: {accuracy}, on all {count} test pictures.",
-            accuracy=f"{tested.accuracy:.4f}",
-            count=f"{tested.pictures:,}",
+            accuracy=f"{confusion.accuracy:.4f}",
+            count=f"{confusion.pictures:,}",
         )
     )
-    st.markdown(text)
+    st.caption(say("Rows: the true classes. Columns: the names given.") + " " + text)
     with st.expander(say("Confusion matrix as a table")):
         table(
             say("Confusion matrix"),
             [say("True class"), *names],
-            [(name, *row) for name, row in zip(names, tested.counts.tolist(), strict=True)],
+            [(name, *row) for name, row in zip(names, confusion.counts.tolist(), strict=True)],
         )
 
 
@@ -420,7 +428,7 @@ def _show_validation(say: Say, run: str, snapshot: Snapshot, moment: float) -> l
     answer = engine().ask(time_travel.validation_accuracy, run, moment)
     if answer.error is not None:
         st.warning(explain(say, answer.error), icon=":material/lightbulb:")
-    again = f"{answer.value:.6f}" if answer.state == "ready" else "…"
+    again = f"{answer.value:.6f}" if answer.state == "ready" else say("being computed")
     st.caption(
         say(
             "Validation accuracy, as the training wrote it down: {old}; from the kept weights: "
