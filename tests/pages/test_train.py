@@ -508,6 +508,7 @@ def test_branches_are_drawn_as_a_tree() -> None:
     branch = replace(CNN, parent=parent, from_epoch=1, learning_rate=0.01)
     page = open_page("train", run=keep_finished(branch, losses=(0.5, 0.25), val_losses=(0.5, 0.5)))
     assert not any("other settings" in it.value for it in page.caption)
+    assert any("goes on from there after epoch 1" in it.value for it in page.caption)
     page.segmented_control(key="show").set_value("runs").run()
     assert not page.exception
     _, tree = page.get("vega_lite_chart")

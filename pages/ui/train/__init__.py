@@ -13,7 +13,7 @@ from pages.ui import address
 from pages.ui.inputs import choose
 from pages.ui.run_input import settings_of
 from pages.ui.run_words import describe_run
-from pages.ui.train import code, compare, data, learn, network, outcome, time, yours
+from pages.ui.train import code, compare, data, learn, network, outcome, result, time, yours
 from pages.ui.train.state import follow
 from pages.ui.words import Say
 
@@ -43,6 +43,7 @@ VIEWS: Mapping[str, View] = MappingProxyType(
         "learn": View(N_("Learning"), outcome.show, learn.show_curves),
         "data": View(N_("Data"), data.show),
         "network": View(N_("Network"), network.show),
+        "result": View(N_("Result"), result.show),
         "yours": View(N_("Your picture"), yours.show),
         "code": View(N_("Code"), code.show),
         "time": View(N_("Through time"), time.show),
@@ -77,6 +78,15 @@ def show_run(say: Say, run: str, snapshot: Snapshot | None, spec: RunSpec) -> No
     tick = view.tick
     follow(say, run, snapshot, (lambda now: tick(say, now, shown)) if tick else None)
     # Beneath what grows, so that it stays in its place when a control is turned.
+    if shown.parent:
+        st.caption(
+            say(
+                "A branch of the run {name}: it goes on from there after epoch {epoch}. The view "
+                "Runs draws both.",
+                name=shown.parent[:6],
+                epoch=shown.from_epoch,
+            )
+        )
     if not same_settings(shown, spec):
         _show_difference(say, shown)
     view.show(say, run, snapshot, spec)
