@@ -304,7 +304,7 @@ def look(url: str, digest: str, moment: float, number: int, position: int) -> Lo
     )
 
 
-def tested(url: str, digest: str, moment: float) -> Confusion:
+def confusion(url: str, digest: str, moment: float) -> Confusion:
     """Ask a network of a moment for the classes of the first `TEST_PICTURES` test pictures.
 
     Raises

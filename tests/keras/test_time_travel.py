@@ -95,7 +95,7 @@ def test_the_last_moment_says_what_the_finished_run_says(kept: Kept) -> None:
         look = time_travel.look(kept.url, DIGEST, 2.0, 7, position)
         assert_allclose(look.probabilities, said.probabilities[7], atol=1e-6)
         assert look.maps.shape == ((4, 4, 4) if position else (8, 8, 0))
-    tested = time_travel.tested(kept.url, DIGEST, 2.0)
+    tested = time_travel.confusion(kept.url, DIGEST, 2.0)
     expected = np.zeros((10, 10), np.int64)
     for true, name in zip(said.labels, said.probabilities.argmax(axis=1), strict=True):
         expected[true, name] += 1
@@ -108,7 +108,7 @@ def test_only_the_first_test_pictures_are_asked_where_there_are_more(
     kept: Kept, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(time_travel, "TEST_PICTURES", 25)
-    tested = time_travel.tested(kept.url, DIGEST, 2.0)
+    tested = time_travel.confusion(kept.url, DIGEST, 2.0)
     assert (tested.pictures, tested.all_pictures) == (25, 360)
     assert_array_equal(
         tested.counts.sum(axis=1), np.bincount(kept.predictions.labels[:25], minlength=10)
@@ -122,4 +122,4 @@ def test_what_is_not_there_is_said(kept: Kept) -> None:
         with pytest.raises(SettingError, match=f"Layer {position} of this network"):
             time_travel.look(kept.url, DIGEST, 2.0, 0, position)
     with pytest.raises(EngineError, match=r"after epoch 1\.5 are not in the run store"):
-        time_travel.tested(kept.url, DIGEST, 1.5)
+        time_travel.confusion(kept.url, DIGEST, 1.5)

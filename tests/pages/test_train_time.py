@@ -15,6 +15,7 @@ from streamlit.testing.v1 import AppTest
 
 from cvcore.engine import Answer, Engine, client
 from cvcore.errors import EngineError
+from cvcore.history import History
 from cvcore.networks import Convolution, Dense, Dropout, Flatten
 from cvcore.runs import RunStore, TrainingState
 from cvcore.spec import OPTIMISERS, RunSpec
@@ -36,21 +37,26 @@ class Answers:
         self.asked: list[tuple[Any, ...]] = []
         self.error: EngineError | None = None
         self.busy = False
-        self.pending: list[Answer] = []
+        self._answers: dict[tuple[Any, ...], Answer] = {}
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._own, name)
 
     def ask(self, job: Callable[..., Any], *arguments: Any) -> Answer:
-        self.asked.append((job.__name__, *arguments))
-        answer = Answer()
-        if self.error is not None:
-            answer.fail(self.error)
-        elif self.busy:
-            self.pending.append(answer)
-        else:
-            answer.give(getattr(self, f"_{job.__name__}")(*arguments))
-        return answer
+        question = (job.__name__, *arguments)
+        self.asked.append(question)
+        if question not in self._answers:
+            self._answers[question] = Answer()
+            if not self.busy:
+                self.settle()
+        return self._answers[question]
+
+    def settle(self) -> None:
+        for (name, *arguments), answer in self._answers.items():
+            if answer.state == "pending" and self.error is not None:
+                answer.fail(self.error)
+            elif answer.state == "pending":
+                answer.give(getattr(self, f"_{name}")(*arguments))
 
     def _kernels(self, _: str, moment: float) -> Kernels:
         weights = np.full((3, 3, 1, 2), moment / 3, np.float32)
@@ -69,7 +75,7 @@ class Answers:
             probabilities=probabilities,
         )
 
-    def _tested(self, _: str, moment: float) -> Confusion:
+    def _confusion(self, _: str, moment: float) -> Confusion:
         counts = np.eye(10, dtype=np.int64)
         counts[2, 3] = 9 - int(moment)
         return Confusion(counts=counts, all_pictures=360)
@@ -206,22 +212,35 @@ def test_what_is_not_computed_yet_and_what_cannot_be_are_said(answers: Answers) 
     answers.busy = True
     assert texts(look()).count("The worker is computing this.") == 3
     answers.error = EngineError("The run store cannot be read ({reason}).", reason="x")
+    answers.settle()
     page = look()
     assert {it.value for it in page.warning} == {"The run store cannot be read (x)."}
     press(page, "time_back")  # and the rest stays usable
 
 
-def test_a_further_moment_waits_until_the_last_one_is_answered(answers: Answers) -> None:
+def test_a_moment_of_a_run_that_learns_is_shown_until_the_next_is_answered(
+    answers: Answers,
+) -> None:
+    digest, store = keep(), client.engine()._store
+    client.engine()._remember(digest, History(SPEC, state="running"))
+    page = open_page("train", show="time", run=digest)
+    assert bars(page)[3] == 100
     answers.busy = True
-    page = look()
-    client.engine()._store.save_weights(SPEC.digest(), 3.5, {})
+    store.save_weights(digest, 4.0, {})
+    page.run()
+    store.save_weights(digest, 5.0, {})  # a quick run is further already
     page.run()
     assert page.select_slider(key="time_slider").value == 3.0
-    answers.busy = False
-    for answer in answers.pending:
-        answer.fail(EngineError("It was not to be."))
+    assert bars(page)[3] == 100
+    assert ("look", digest, 4.0, 0, 1) in answers.asked
+    assert ("look", digest, 5.0, 0, 1) not in answers.asked
+    answers.settle()
     page.run()
-    assert page.select_slider(key="time_slider").value == 3.5
+    assert page.select_slider(key="time_slider").value == 4.0
+    assert bars(page)[4] == 100
+    answers.settle()
+    page.run()
+    assert bars(page)[5] == 100
 
 
 def test_without_a_run_or_its_weights_a_sentence_says_what_to_do() -> None:

@@ -30,7 +30,8 @@ from pages.ui.views import describe_layer
 from pages.ui.words import Say, plain
 
 _MANY = 10_000.0
-_LIVE_SECONDS = 3.0
+_SHOWN = "moments on show"
+_COMING = "moments to come"
 _LATEST = ""  # in the address: where the run stands, also while it goes on
 _MORE_EPOCHS = 5
 _QUICK = 2e9  # multiplications that a worker does in about a second
@@ -62,35 +63,45 @@ def show(say: Say, run: str, snapshot: Snapshot | None, spec: RunSpec) -> None: 
     if snapshot is None:
         st.info(say("Train a network first; then you can go back through its training here."))
         return
-    moments = _moments(run)
+    moments = _moments(run, live=not snapshot.ended)
     if not moments:
         st.info(
             say("The first weights are kept as soon as the network is built.")
             if not snapshot.ended
             else say("None of this run's weights are kept. Press Train to train it again.")
         )
-        _wait(run, (), [], live=not snapshot.ended)
+        _wait(run, moments, lambda _: [], live=not snapshot.ended)
         return
     first, second = st.columns([1.5, 1], gap="medium", vertical_alignment="bottom")
     with first:
         moment = _choose_moment(say, moments)
     with second:
         position, picture = _choose_what(say, snapshot.spec)
-    ask = engine().ask
-    kernels = ask(time_travel.kernels, run, moment)
-    limit = ask(time_travel.kernel_limit, run, moments[-1])
-    look = ask(time_travel.look, run, moment, picture - 1, position)
-    confusion = ask(time_travel.tested, run, moment)
     left, middle, right = st.columns([0.9, 1.3, 1.15], gap="medium")
+    with right:
+        matrix = st.container()
+        again = _choose_validation(say, snapshot.spec)
+
+    def ask(among: tuple[float, ...]) -> list[Answer]:
+        then, put = _asked_for(among), engine().ask
+        answers = [
+            put(time_travel.kernels, run, then),
+            put(time_travel.kernel_limit, run, among[-1]),
+            put(time_travel.look, run, then, picture - 1, position),
+            put(time_travel.confusion, run, then),
+        ]
+        return [*answers, put(time_travel.validation_accuracy, run, then)] if again else answers
+
+    kernels, limit, look, confusion, *validated = ask(moments)
     with left:
         _when_ready(say, (kernels, limit), _show_kernels, snapshot.spec)
     with middle:
         _when_ready(say, (look,), _show_look, snapshot.spec, position)
-    with right:
+    with matrix:
         _when_ready(say, (confusion,), _show_confusion, snapshot.spec)
-        again = _show_validation(say, run, snapshot, moment)
-    asked = [kernels, limit, look, confusion, *again]
-    _wait(run, moments, asked, live=not snapshot.ended)
+    with right:
+        _show_validation(say, snapshot, moment, validated)
+    _wait(run, moments, ask, live=not snapshot.ended)
     _offer_branch(say, run, snapshot)
 
 
@@ -100,9 +111,7 @@ def show(say: Say, run: str, snapshot: Snapshot | None, spec: RunSpec) -> None: 
 def _choose_moment(say: Say, moments: tuple[float, ...]) -> float:
     """Ask for a moment; the latest one moves on while the run does."""
     address.recall("moment", _LATEST, _read_moment)
-    asked = str(st.session_state["moment"])
-    wanted = float(asked) if asked else moments[-1]
-    moment = min(moments, key=lambda it: abs(it - wanted))
+    moment = _asked_for(moments)
     place = moments.index(moment)
 
     def go(where: float) -> None:
@@ -139,6 +148,13 @@ def _choose_moment(say: Say, moments: tuple[float, ...]) -> float:
         )
     address.publish("moment", _LATEST)
     return moment
+
+
+def _asked_for(moments: tuple[float, ...]) -> float:
+    """Return the moment that is asked for, or the nearest that is kept."""
+    asked = str(st.session_state["moment"])
+    wanted = float(asked) if asked else moments[-1]
+    return min(moments, key=lambda it: abs(it - wanted))
 
 
 def _read_moment(text: str) -> str:
@@ -183,33 +199,47 @@ def _choose_what(say: Say, spec: RunSpec) -> tuple[int, int]:
 # -- waiting
 
 
-def _moments(run: str) -> tuple[float, ...]:
-    """Return a run's moments: while answers are awaited, those that were there at the question.
+def _moments(run: str, *, live: bool) -> tuple[float, ...]:
+    """Return a run's moments; of one that learns, those that `_wait` has seen answered."""
+    shown: tuple[str, tuple[float, ...]] | None = st.session_state.get(_SHOWN)
+    if shown is None or shown[0] != run or not live:
+        shown = (run, engine().moments(run))
+    st.session_state[_SHOWN] = shown
+    return shown[1]
 
-    The latest of a run that learns quickly would be another one before it could be shown.
+
+def _wait(
+    run: str,
+    moments: tuple[float, ...],
+    ask: Callable[[tuple[float, ...]], list[Answer]],
+    *,
+    live: bool,
+) -> None:
+    """Draw the page anew when an answer comes; while a run learns, with its further moments.
+
+    These are asked for ahead, so that a page that follows a quick run shows
+    one moment until all that it shows of the next is there.
     """
-    asked_of, moments, answers = st.session_state.get("time asked", ("", (), []))
-    if asked_of != run or not any(it.state == "pending" for it in answers):
-        moments = engine().moments(run)
-    known: tuple[float, ...] = moments
-    return known
-
-
-def _wait(run: str, moments: tuple[float, ...], answers: list[Answer], *, live: bool) -> None:
-    """Draw the page anew when an answer comes, or when the run has come to a further moment."""
-    st.session_state["time asked"] = (run, moments, answers)
-    pending = [it for it in answers if it.state == "pending"]
+    pending = [it for it in ask(moments) if it.state == "pending"] if moments else []
     if not pending and not live:
         return
 
     def look() -> None:
-        if any(it.state != "pending" for it in pending):
-            st.rerun()
-        if not pending and engine().moments(run) != moments:
+        if pending:
+            if any(it.state != "pending" for it in pending):
+                st.rerun()
+            return
+        coming = st.session_state.get(_COMING)
+        if coming is None or coming[0] != run:
+            coming = (run, engine().moments(run))
+        if coming[1] == moments:
+            return
+        st.session_state[_COMING] = coming
+        if all(it.state != "pending" for it in ask(coming[1])):
+            st.session_state[_SHOWN] = st.session_state.pop(_COMING)
             st.rerun()
 
-    # What is asked of a moment takes from the training; so not all that pass by are shown.
-    st.fragment(look, run_every=0.5 if pending else _LIVE_SECONDS, key="time_wait")()
+    st.fragment(look, run_every=0.5 if pending else 1.0, key="time_wait")()
 
 
 def _when_ready(
@@ -402,42 +432,46 @@ def _show_confusion(say: Say, confusion: Confusion, spec: RunSpec) -> None:
         )
 
 
-def _show_validation(say: Say, run: str, snapshot: Snapshot, moment: float) -> list[Answer]:
-    """Say the history's validation accuracy, and beside it what the kept weights give."""
-    spec = snapshot.spec
+def _choose_validation(say: Say, spec: RunSpec) -> bool:
+    """Ask whether to hold the kept weights against the history."""
     count = spec.sizes()[1]
     if not count:
-        st.caption(say("No pictures are kept for validation."))
-        return []
-    work = count * time_travel.multiply_adds(spec)
-    wanted = switch(
+        return False
+    return switch(
         say("Validate it again"),
         key="validate_again",
-        default=work < _QUICK,
+        default=count * time_travel.multiply_adds(spec) < _QUICK,
         help=say(
             "Asks the kept weights for all {count} validation pictures, and holds what comes "
             "against what the training wrote down.",
             count=f"{count:,}",
         ),
     )
+
+
+def _show_validation(say: Say, snapshot: Snapshot, moment: float, again: list[Answer]) -> None:
+    """Say the history's validation accuracy, and beside it what the kept weights give."""
+    if not snapshot.spec.sizes()[1]:
+        st.caption(say("No pictures are kept for validation."))
+        return
     told = snapshot.val_accuracy[snapshot.epoch == moment]
     written = f"{told[0]:.6f}" if told.size and not np.isnan(told[0]) else say("not measured then")
-    if not wanted:
+    if not again:
         st.caption(say("Validation accuracy, as the training wrote it down: {old}.", old=written))
-        return []
-    answer = engine().ask(time_travel.validation_accuracy, run, moment)
+        return
+    (answer,) = again
     if answer.error is not None:
         st.warning(explain(say, answer.error), icon=":material/lightbulb:")
-    again = f"{answer.value:.6f}" if answer.state == "ready" else say("being computed")
+        return
+    new = f"{answer.value:.6f}" if answer.state == "ready" else say("being computed")
     st.caption(
         say(
             "Validation accuracy, as the training wrote it down: {old}; from the kept weights: "
             "{new}.",
             old=written,
-            new=again,
+            new=new,
         )
     )
-    return [answer]
 
 
 # -- branching off
