@@ -531,6 +531,9 @@ class Engine:
         if past is not None:
             self._end(digest, task.attempts[digest], Paused if how == "pause" else Stopped)
         task.forced = True
+        if past is None or past.worker is None or past.worker.attempt != task.attempts[digest]:
+            task.future.cancel()  # still waiting, behind something that is no training
+            return
         key = task.future.key
         busy = [worker for worker, names in self._client.processing().items() if key in names]
         task.future.cancel()  # before, so that nobody tries it again
