@@ -521,7 +521,7 @@ def _ask_branch(say: Say, run: str, parent: RunSpec, epochs: list[int]) -> RunSp
             st.session_state.pop(key, None)
             st.query_params.pop(key, None)
     st.session_state["branch of"] = run
-    first, second, third = st.columns(3, vertical_alignment="bottom")
+    first, second, third = st.columns(3)
     with first:
         middle = epochs[(len(epochs) - 1) // 2]
         from_epoch = int(
@@ -545,13 +545,12 @@ def _ask_branch(say: Say, run: str, parent: RunSpec, epochs: list[int]) -> RunSp
             style="box",
         )
     with third:
-        left = parent.sizes()[0] if parent.training_size is None else _left(parent)
         pictures = number(
             say("Training pictures"),
             key="branch_count",
             default=parent.sizes()[0],
             low=1,
-            high=left,
+            high=DATASETS[parent.dataset].training - parent.sizes()[1],  # what validation leaves
             style="box",
         )
     with first:
@@ -609,11 +608,6 @@ def _ask_branch(say: Say, run: str, parent: RunSpec, epochs: list[int]) -> RunSp
         pictures=pictures,
         dropout=None if dropout is None else float(f"{dropout:.6g}"),
     )
-
-
-def _left(spec: RunSpec) -> int:
-    """Return how many training pictures validation leaves."""
-    return DATASETS[spec.dataset].training - spec.sizes()[1]
 
 
 def _say_difference(say: Say, parent: RunSpec, spec: RunSpec) -> None:
