@@ -12,6 +12,7 @@ from cvcore.arrays import ByteArray, FloatArray
 from cvcore.datasets import DATASETS
 from cvcore.errors import N_
 from cvcore.images import to_colour, to_grey
+from cvcore.waking import import_tensorflow
 
 Invert: TypeAlias = Literal["auto", "yes", "no"]
 
@@ -236,6 +237,7 @@ def name(url: str, digest: str, moment: float, picture: bytes) -> FloatArray:
     EngineError
         If the weights of that moment are not in the store.
     """
+    import_tensorflow()
     from cvcore import inference
     from cvcore.runs import RunStore
 
