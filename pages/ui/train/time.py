@@ -34,7 +34,7 @@ _SHOWN = "moments on show"
 _COMING = "moments to come"
 _LATEST = ""  # in the address: where the run stands, also while it goes on
 _MORE_EPOCHS = 5
-_QUICK = 2e9  # multiplications that a worker does in about a second
+_QUICK = 1e11  # multiplications that two cores do in about two seconds
 _BRANCH_KEYS = (
     "branch_epoch",
     "branch_epochs",
