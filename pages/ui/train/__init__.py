@@ -44,10 +44,10 @@ VIEWS: Mapping[str, View] = MappingProxyType(
         "data": View(N_("Data"), data.show),
         "network": View(N_("Network"), network.show),
         "result": View(N_("Result"), result.show),
-        "yours": View(N_("Your picture"), yours.show),
-        "code": View(N_("Code"), code.show),
         "time": View(N_("Through time"), time.show),
+        "yours": View(N_("Your picture"), yours.show),
         "runs": View(N_("Runs"), compare.show),
+        "code": View(N_("Code"), code.show),
     }
 )
 """In the order in which they are offered, by their names in the address; the first one opens."""
