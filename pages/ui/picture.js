@@ -25,7 +25,22 @@ function build(parent) {
   return { figure, caption, row, frame, image, overlay, bar };
 }
 
-function drawOverlay(overlay, { rows, columns, window: stop, values, ink }) {
+// The rows' names stand left of the picture, the columns' beneath it, turned.
+function drawNames(overlay, rows, names) {
+  if (!names) return;
+  const write = (name, x, y, turn) => {
+    const text = make(overlay, "text", "name", SVG);
+    text.setAttribute("font-size", 0.38);
+    text.setAttribute("transform", `translate(${x} ${y}) rotate(${turn})`);
+    text.textContent = name;
+  };
+  names.forEach((name, index) => {
+    write(name, -0.2, index + 0.5, 0);
+    write(name, index + 0.5, rows + 0.2, -60);
+  });
+}
+
+function drawOverlay(overlay, { rows, columns, window: stop, values, ink, names }) {
   overlay.setAttribute("viewBox", `0 0 ${columns} ${rows}`);
   overlay.replaceChildren();
   (values ?? []).forEach((line, row) =>
@@ -38,6 +53,7 @@ function drawOverlay(overlay, { rows, columns, window: stop, values, ink }) {
       text.textContent = value;
     }),
   );
+  drawNames(overlay, rows, names);
   if (!stop) return;
   for (const className of ["window-under", "window"]) {
     const box = make(overlay, "rect", className, SVG);
@@ -59,12 +75,17 @@ function drawBar(bar, colours) {
 
 export default function ({ parentElement, data: [data], setStateValue }) {
   const parts = (parentElement.cvPicture ??= build(parentElement));
-  const { caption, frame, image, overlay, bar } = parts;
-  const { rows, columns, limit, pick } = data;
+  const { caption, row, frame, image, overlay, bar } = parts;
+  const { rows, columns, limit, pick, names } = data;
   caption.textContent = data.caption;
   caption.hidden = !data.caption;
   frame.style.aspectRatio = `${columns} / ${rows}`;
   frame.style.width = `min(100%, ${(limit * columns) / rows}px)`;
+  // Room for the names: a letter is about a fifth of a cell wide, an East Asian one twice that.
+  const wide = (name) => [...name].reduce((sum, it) => sum + (it > "\u1100" ? 0.4 : 0.2), 0.4);
+  const cells = Math.max(0, ...(names ?? []).map(wide));
+  const room = `min(${(cells * limit) / rows}px, ${(100 * cells) / (columns + cells)}%)`;
+  row.style.padding = names ? `0 0 ${room} ${room}` : "";
   if (image.src !== data.source) image.src = data.source;
   // A fresh browser blurs what it enlarges; what it shrinks should stay smooth.
   image.className = columns < 2 * frame.clientWidth && columns <= 256 ? "pixels" : "";

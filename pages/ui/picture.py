@@ -5,7 +5,7 @@ and cannot tell where it was clicked.
 """
 
 import base64
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -91,6 +91,7 @@ def show_picture(
     bar: ColourBar | None = None,
     window: tuple[float, float, float, float] | None = None,
     values: FloatArray | None = None,
+    names: Sequence[str] = (),
     pick: Pick | None = None,
 ) -> None:
     """Draw one picture, as wide as there is room, at most `limit` pixels high.
@@ -113,6 +114,8 @@ def show_picture(
         A rectangle in the picture's pixels, drawn over it.
     values : ndarray of float32, shape (height, width), optional
         Written into the pixels.
+    names : sequence of str, optional
+        Of the rows and, the same ones, of the columns, for a square matrix.
     pick : Pick, optional
         Makes the picture a control.
     """
@@ -134,6 +137,8 @@ def show_picture(
         brightness = image.reshape(rows, columns, -1).mean(axis=2)
         payload["values"] = [[short(value) for value in line] for line in values.tolist()]
         payload["ink"] = (brightness < 110).tolist()
+    if names:
+        payload["names"] = list(names)
     if pick is None:
         _mount(key=key, data=[payload])
         return

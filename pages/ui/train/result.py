@@ -18,7 +18,7 @@ from cvcore.spec import RunSpec
 from pages.ui import address, questions
 from pages.ui.gallery import Tile, show_gallery
 from pages.ui.inputs import choose, number
-from pages.ui.picture import ColourBar, Pick, short, show_picture
+from pages.ui.picture import Pick, short, show_picture
 from pages.ui.setup import friendly
 from pages.ui.tables import table
 from pages.ui.words import Say, plain
@@ -137,8 +137,8 @@ def _show_matrix(say: Say, report: Report, names: list[str], cell: tuple[int, in
         key="result_matrix",
         caption=say("Confusion matrix: true classes down, given names across"),
         limit=360,
-        bar=ColourBar(colours="viridis", low=0.0, high=1.0),
         values=counts,
+        names=names,
         window=(row, column, 1, 1),
         alt=say(
             "Confusion matrix of {count} test pictures; {right} on the diagonal",
