@@ -37,7 +37,7 @@ def kept(tmp_path: Path) -> tuple[str, str]:
 
 
 def test_a_report_is_what_one_counts_by_hand(kept: tuple[str, str]) -> None:
-    told = evaluation.report(*kept)
+    told = evaluation.report(*kept, 1.0)
     assert_array_equal(told.counts[:3, :3], [[2, 1, 0], [1, 1, 0], [0, 1, 0]])
     assert told.counts.sum() == 6
     assert_array_equal(told.support[:4], [3, 2, 1, 0])
@@ -84,6 +84,6 @@ def test_what_is_not_there_is_refused_in_words(kept: tuple[str, str], tmp_path: 
     with pytest.raises(SettingError, match="There are 360 test pictures; number 361 was asked"):
         evaluation.pictures(*kept, (360,))
     with pytest.raises(EngineError, match="not in the run store any more"):
-        evaluation.report(str(tmp_path), "0" * 16)
+        evaluation.report(str(tmp_path), "0" * 16, 1.0)
     with pytest.raises(EngineError, match="not in the run store any more"):
         evaluation.scores(*kept, 1.0, 0)

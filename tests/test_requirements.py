@@ -19,7 +19,7 @@ DEVELOPMENT = [path for folder in FOLDERS for path in (ROOT / folder).rglob("*.p
 # Nothing imports them: what Keras computes with and whose pictures are shown, commands, and what
 # mypy reads.
 UNSEEN = {"tensorflow", "scikit-image"}
-COMMANDS = {"mypy", "ruff"}
+COMMANDS = {"mypy", "pytest-xdist", "ruff"}
 STUBS = {"types-psutil"}
 
 

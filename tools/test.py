@@ -13,7 +13,8 @@ CHECKS = (
     ("ruff", "check", "."),
     ("ruff", "format", "--check", "."),
     ("mypy",),
-    ("pytest",),  # last: its closing line is what one looks for
+    # Two processes: much of a test's time is waiting, for a browser or for a worker.
+    ("pytest", "--numprocesses=2", "--dist=loadfile"),  # last: its closing line is what one looks for
 )
 
 

@@ -101,6 +101,15 @@ def test_all_pictures_come_in_pages(own: Evaluated, monkeypatch: pytest.MonkeyPa
     assert shown(own) == [(4,)]
 
 
+def test_a_run_that_went_on_is_counted_anew(own: Evaluated) -> None:
+    page = opened(own)
+    (before,) = {it for it in own.asked if it[0] == "report"}
+    RunStore(own._store.url).save_weights(SPEC.digest(), 4.0, {})
+    page.run()
+    (after,) = {it for it in own.asked if it[0] == "report"} - {before}
+    assert (before[2], after[2]) == (3.0, 4.0)
+
+
 def test_a_network_without_mistakes_is_praised_not_broken(own: Evaluated) -> None:
     page = opened(own, said=(9, 2, 1, 1, 6))
     assert "It gets no test picture wrong." in text(page)
