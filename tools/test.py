@@ -13,8 +13,9 @@ CHECKS = (
     ("ruff", "check", "."),
     ("ruff", "format", "--check", "."),
     ("mypy",),
-    # Two processes: much of a test's time is waiting, for a browser or for a worker.
-    ("pytest", "--numprocesses=2", "--dist=loadfile"),  # last: its closing line is what one looks for
+    # Last: its closing line is what one looks for. In two processes, since much of a test's time
+    # is waiting, for a browser or for a worker.
+    ("pytest", "--numprocesses=2", "--dist=loadfile"),
 )
 
 
