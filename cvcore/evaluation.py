@@ -132,7 +132,7 @@ def most_confused(counts: IntArray) -> tuple[int, int]:
 # -- what a worker is asked
 
 
-def report(url: str, digest: str) -> Report:
+def report(url: str, digest: str, moment: float = 0.0) -> Report:  # noqa: ARG001
     """Count a run's right and wrong answers, and rate each class.
 
     Parameters
@@ -141,6 +141,9 @@ def report(url: str, digest: str) -> Report:
         The run store.
     digest : str
         A finished or stopped run.
+    moment : float, optional
+        The last one that is kept. A stopped run can go on: its earlier answers, which the
+        engine remembers by the question, are not those to a question with a later moment.
 
     Raises
     ------

@@ -66,7 +66,8 @@ def show(say: Say, run: str, snapshot: Snapshot | None, spec: RunSpec) -> None: 
         return
     names = [say(name) for name in DATASETS[snapshot.spec.dataset].classes]
     _say_accuracy(say, snapshot, predictions)
-    answers = questions.ask(say, (evaluation.report, run), key="result_wait")
+    moment = max(engine().moments(run), default=0.0)
+    answers = questions.ask(say, (evaluation.report, run, moment), key="result_wait")
     if answers is None:
         return
     report: Report = answers[0]
