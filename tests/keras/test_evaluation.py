@@ -35,7 +35,7 @@ def predictions() -> Predictions:
 
 def test_each_class_is_rated_as_counted_by_hand(store: RunStore) -> None:
     store.save_predictions(SPEC.digest(), predictions())
-    report = evaluation.report(store.url, SPEC.digest())
+    report = evaluation.report(store.url, SPEC.digest(), 1.0)
     assert_array_equal(report.counts[:3, :3], [[2, 1, 0], [1, 1, 0], [0, 1, 0]])
     assert report.counts.sum() == 6
     assert_array_equal(report.support[:4], [3, 2, 1, 0])
@@ -60,7 +60,7 @@ def test_a_cell_holds_its_pictures_alone() -> None:
 
 def test_a_run_without_predictions_is_an_error(store: RunStore) -> None:
     with pytest.raises(EngineError, match="not in the run store"):
-        evaluation.report(store.url, SPEC.digest())
+        evaluation.report(store.url, SPEC.digest(), 1.0)
 
 
 def test_test_pictures_come_by_their_places(store: RunStore) -> None:
