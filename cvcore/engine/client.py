@@ -314,7 +314,7 @@ class Engine:
         Answer
             The same one for the same question; one that failed is asked anew after a while.
         """
-        question = (job.__name__, *arguments)
+        question = (job, *arguments)
         with self._lock:
             answer = self._answers.get(question)
             if answer is not None and not answer.may_be_asked_anew:
@@ -341,7 +341,7 @@ class Engine:
         Answer
             The same one while it is under way; one that has failed is asked anew at once.
         """
-        question = (job.__name__, *arguments)
+        question = (job, *arguments)
         with self._lock:
             answer = self._computed.get(question)
             if answer is not None and answer.state != "failed":
@@ -353,7 +353,7 @@ class Engine:
     def computed(self, job: Callable[..., Any], *arguments: Any) -> Answer | None:
         """Return what `compute` returned for the same in this process, or None."""
         with self._lock:
-            return self._computed.get((job.__name__, *arguments))
+            return self._computed.get((job, *arguments))
 
     def warm_up(self) -> None:
         """Start the engine and let its worker import TensorFlow, before it is needed."""
