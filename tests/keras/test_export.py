@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from cvcore import export, inference, training
+from cvcore.arrays import AnyArray
 from cvcore.datasets import DATASETS
 from cvcore.networks import (
     ActivationLayer,
@@ -122,6 +123,7 @@ def branched() -> tuple[tuple[RunSpec, RunSpec], list[list[float]]]:
 
 def test_the_script_of_a_run_gives_the_runs_history(tmp_path: Path) -> None:
     # One process for all of them: TensorFlow takes seconds to start.
+    cases: list[tuple[tuple[RunSpec, ...], list[list[float]]]]
     cases = [((spec,), trained(spec)[0]) for spec in SPECS.values()]
     cases.append(branched())
     scripts = [export.keras_code(lineage) for lineage, _ in cases]
@@ -186,7 +188,7 @@ def test_the_file_binarises_as_the_run_did(tmp_path: Path) -> None:
     store = RunStore(str(tmp_path / "runs"))
     spec = RunSpec(dataset="binarized_mnist", network=DENSE, threshold=100, scaling="none")
     store.begin(spec)
-    weights = {
+    weights: dict[str, AnyArray] = {
         "dense_2/kernel": np.eye(784, 10, dtype=np.float32) / 255,
         "dense_2/bias": np.zeros(10, np.float32),
     }
