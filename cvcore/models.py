@@ -1,5 +1,6 @@
 """Keras models built from plain descriptions; imported in workers alone."""
 
+from dataclasses import replace
 from typing import Any
 
 import keras
@@ -50,6 +51,43 @@ def build(spec: RunSpec) -> keras.Model:
     for position, (layer, seed) in enumerate(zip(spec.network, seeds, strict=True), start=1):
         tensor = _layer(layer, name=f"{layer.kind}_{position}", seed=int(seed))(tensor)
     return keras.Model(picture, tensor, name="network")
+
+
+def build_apart(spec: RunSpec) -> keras.Model:
+    """Build a run's network so that every value between its layers can be had.
+
+    Each activation is a layer of its own; for inference alone.
+
+    Parameters
+    ----------
+    spec : RunSpec
+
+    Returns
+    -------
+    keras.Model
+        Of two lists: what each layer computes before its activation, and after it. Both are
+        the same tensor where a layer has no activation, and after a dropout layer that of
+        the layer before. The variables are named as those of `build`.
+
+    Raises
+    ------
+    SettingError
+        If the specification makes no network.
+    """
+    spec.validate()
+    picture = keras.Input(DATASETS[spec.dataset].shape, name="picture")
+    tensor, sums, outputs = picture, [], []
+    for position, layer in enumerate(spec.network, start=1):
+        name, activation = f"{layer.kind}_{position}", "linear"
+        if isinstance(layer, Convolution | Dense):
+            activation, layer = layer.activation, replace(layer, activation="linear")
+        if not isinstance(layer, Dropout):  # it does nothing but in training
+            tensor = _layer(layer, name=name, seed=0)(tensor)
+        sums.append(tensor)
+        if activation != "linear":
+            tensor = keras.layers.Activation(activation, name=f"{name}_{activation}")(tensor)
+        outputs.append(tensor)
+    return keras.Model(picture, (sums, outputs), name="apart")
 
 
 def compile(  # noqa: A001 - Keras' name for it
