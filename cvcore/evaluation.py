@@ -14,6 +14,7 @@ from cvcore.datasets import DATASETS, Dataset
 from cvcore.errors import N_, EngineError, SettingError
 from cvcore.runs import RunStore
 from cvcore.spec import DEFAULT_THRESHOLD, RunSpec
+from cvcore.subjects import Picture, Subject
 from cvcore.waking import import_tensorflow
 
 
@@ -44,14 +45,14 @@ class Report:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Scores:
-    """What a network gives for one test picture, before and after softmax.
+    """What a network gives for one picture, before and after softmax.
 
     Parameters
     ----------
     image : ndarray of uint8, shape (height, width, channels)
         As the data set has it.
-    label : int
-        Its true class.
+    label : int or None
+        Its true class; None for a visitor's own.
     scores : ndarray of float32, shape (classes,)
         What the last layer gives without its softmax: also called logits.
     probabilities : ndarray of float32, shape (classes,)
@@ -59,7 +60,7 @@ class Scores:
     """
 
     image: ByteArray
-    label: int
+    label: int | None
     scores: FloatArray
     probabilities: FloatArray
 
@@ -202,42 +203,30 @@ def pictures(url: str, digest: str, places: tuple[int, ...]) -> ByteArray:
     return chosen
 
 
-def scores(url: str, digest: str, moment: float, place: int) -> Scores:
-    """Show a run's network one test picture, and return what it gives before and after softmax.
+def scores(url: str, subject: Subject, picture: Picture) -> Scores:
+    """Show a network one picture, and return what it gives before and after softmax.
 
     Parameters
     ----------
     url : str
-    digest : str
-    moment : float
-        One of ``RunStore.moments(digest)``.
-    place : int
-        Of the test picture, from 0.
+    subject : Subject
+    picture : Picture
 
     Raises
     ------
     EngineError
         If the weights of that moment are not in the store.
     SettingError
-        If there is no such picture.
+        If there is no such picture, or an operation is not possible.
     """
     import_tensorflow()
-    import keras
+    from cvcore.opened import opened, softmax
 
-    from cvcore import inference
-
-    model, spec = inference.model_at(RunStore(url), digest, moment)
-    data = inference.load(spec)
-    _check(place, len(data.test_images))
-    image: ByteArray = data.test_images[place]
-    seen = inference.prepare(spec, data)(image[np.newaxis])
-    probabilities = np.asarray(model(seen, training=False), np.float32)[0]
-    # The last layer's softmax is taken off; this model is nobody else's.
-    model.layers[-1].activation = keras.activations.linear
-    raw = np.asarray(model(seen, training=False), np.float32)[0]
-    return Scores(
-        image=image, label=int(data.test_labels[place]), scores=raw, probabilities=probabilities
-    )
+    with opened(url, subject) as network:
+        image = network.image(picture)
+        raw = network.scores(image[np.newaxis])[0]
+        label = network.label(picture)
+    return Scores(image=image, label=label, scores=raw, probabilities=softmax(raw))
 
 
 def _data(spec: RunSpec) -> Dataset:

@@ -8,11 +8,10 @@ from typing import Literal, TypeAlias
 import cv2
 import numpy as np
 
-from cvcore.arrays import ByteArray, FloatArray
+from cvcore.arrays import ByteArray
 from cvcore.datasets import DATASETS
 from cvcore.errors import N_
 from cvcore.images import to_colour, to_grey
-from cvcore.waking import import_tensorflow
 
 Invert: TypeAlias = Literal["auto", "yes", "no"]
 
@@ -212,40 +211,3 @@ def _resize(image: ByteArray, height: int, width: int) -> ByteArray:
     how = cv2.INTER_AREA if smaller else cv2.INTER_LINEAR
     scaled = cv2.resize(image, (width, height), interpolation=how)
     return scaled.reshape(height, width, image.shape[2]).astype(np.uint8)
-
-
-def name(url: str, digest: str, moment: float, picture: bytes) -> FloatArray:
-    """Ask a run's network for the class of a prepared picture; a worker's job.
-
-    Parameters
-    ----------
-    url : str
-        The run store.
-    digest : str
-    moment : float
-        One of the run's moments.
-    picture : bytes
-        The last step's pixels, row by row: uint8, of the data set's shape.
-
-    Returns
-    -------
-    ndarray of float32, shape (classes,)
-        Probabilities.
-
-    Raises
-    ------
-    EngineError
-        If the weights of that moment are not in the store.
-    """
-    import_tensorflow()
-    from cvcore import inference
-    from cvcore.runs import RunStore
-
-    model, spec = inference.model_at(RunStore(url), digest, moment)
-    entry = DATASETS[spec.dataset]
-    pixels = np.frombuffer(picture, np.uint8).reshape(1, *entry.shape)
-    if entry.binarises:
-        pixels = np.where(pixels >= spec.threshold, 255, 0).astype(np.uint8)
-    seen = inference.prepare(spec, inference.load(spec))(pixels)
-    probabilities: FloatArray = np.asarray(model(seen, training=False))[0]
-    return probabilities

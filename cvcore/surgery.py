@@ -1,16 +1,23 @@
 """Operations on a trained network's filters: what they are, and what they do to its weights."""
 
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
 import numpy as np
 
+from cvcore import kernels
 from cvcore.arrays import AnyArray, FloatArray
 from cvcore.errors import N_, SettingError
 from cvcore.networks import BatchNormalisation, Convolution, Dense, Network
 
 Deed: TypeAlias = Literal["off", "kernel", "random", "swap"]
+
+MOST = 32
+"""Operations on one network."""
+
+_WRITTEN = re.compile(r"(\d{1,2})\.(\d{1,4})(off|kernel|random|swap)(.*)", re.ASCII)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,13 +73,82 @@ def operate(
     SettingError
         If the network has no such layer or filter, or the layer's kernels are of another size.
     """
+    check(network, operations)
     changed = dict(weights)
     for operation in operations:
-        _check(network, operation)
         for name in _arrays_of_filters(network, operation.layer):
             array = changed[name] = changed[name].copy()
             _change(array, operation, part=name.rsplit("/", 1)[1])
     return changed
+
+
+def check(network: Network, operations: Sequence[Operation]) -> None:
+    """Refuse what cannot be done to a network.
+
+    Raises
+    ------
+    SettingError
+        If it has no such layer or filter, or the layer's kernels are of another size.
+    """
+    for operation in operations:
+        _check(network, operation)
+
+
+def to_text(operations: Sequence[Operation]) -> str:
+    """Write operations for an address.
+
+    Examples
+    --------
+    >>> to_text([Operation(layer=1, filter=2, deed="off")])
+    '1.2off'
+    >>> to_text([Operation(layer=3, filter=0, deed="swap", other=4)])
+    '3.0swap4'
+    """
+    return "~".join(f"{it.layer}.{it.filter}{it.deed}{_detail(it)}" for it in operations)
+
+
+def _detail(operation: Operation) -> str:
+    match operation.deed:
+        case "swap":
+            return str(operation.other)
+        case "random":
+            return str(operation.seed)
+        case "kernel":
+            return kernels.to_text(operation.kernel)
+        case "off":
+            return ""
+
+
+def from_text(text: str) -> tuple[Operation, ...]:
+    """Read what `to_text` wrote.
+
+    Raises
+    ------
+    SettingError
+        If it is something else, or says more than `MOST` operations.
+    """
+    parts = text.split("~", MOST) if text else []
+    if len(parts) > MOST:
+        raise SettingError(N_("At most {count} operations can be done."), count=MOST)
+    return tuple(map(_read, parts))
+
+
+def _read(text: str) -> Operation:
+    found = _WRITTEN.fullmatch(text)
+    if found is None:
+        raise SettingError(N_("This is no operation on a filter: {text}."), text=text[:40])
+    layer, one, deed, detail = int(found[1]), int(found[2]), found[3], found[4]
+    operation = Operation(layer=layer, filter=one, deed="off")
+    if deed == "kernel":
+        kernel = tuple(map(tuple, kernels.from_text(detail).tolist()))
+        return replace(operation, deed="kernel", kernel=kernel)
+    if (deed == "off") != (not detail) or not (detail or "0").isdecimal() or len(detail) > 10:
+        raise SettingError(N_("This is no operation on a filter: {text}."), text=text[:40])
+    if deed == "swap":
+        return replace(operation, deed="swap", other=int(detail))
+    if deed == "random":
+        return replace(operation, deed="random", seed=int(detail))
+    return operation
 
 
 def _check(network: Network, operation: Operation) -> None:

@@ -46,6 +46,7 @@ class Answer:
         self._value: Any = None
         self._error: CvCoreError | None = None
         self._failed_at = 0.0
+        self._settled = threading.Event()
 
     @property
     def state(self) -> Literal["pending", "ready", "failed"]:
@@ -70,10 +71,16 @@ class Answer:
     def give(self, value: Any) -> None:
         """Set the answer; for the engine."""
         self._value, self._state = value, "ready"
+        self._settled.set()
 
     def fail(self, error: CvCoreError) -> None:
         """Say why there is none; for the engine."""
         self._error, self._failed_at, self._state = error, time.monotonic(), "failed"
+        self._settled.set()
+
+    def wait(self, seconds: float) -> None:
+        """Wait a moment for it to be ready or to have failed."""
+        self._settled.wait(seconds)
 
 
 @dataclass(eq=False)

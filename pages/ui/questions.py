@@ -1,5 +1,6 @@
 """Questions to the worker: a word while it thinks, a sentence where it cannot, then the answers."""
 
+import time
 from typing import Any
 
 import streamlit as st
@@ -7,6 +8,8 @@ import streamlit as st
 from cvcore.engine import Answer, engine
 from pages.ui.setup import explain
 from pages.ui.words import Say
+
+_MOMENT = 0.2  # seconds; most answers come within it, and the page need not be drawn twice
 
 
 def ask(say: Say, *questions: tuple[Any, ...], key: str) -> tuple[Any, ...] | None:
@@ -26,6 +29,9 @@ def ask(say: Say, *questions: tuple[Any, ...], key: str) -> tuple[Any, ...] | No
         None while the worker thinks, or where it cannot: then the page goes on without.
     """
     given = _put(questions)
+    until = time.monotonic() + _MOMENT
+    for it in given:
+        it.wait(max(until - time.monotonic(), 0.0))
     if all(it.state == "ready" for it in given):
         return tuple(it.value for it in given)
     errors = {str(it.error): it.error for it in given if it.error is not None}

@@ -39,6 +39,12 @@ PAGES: tuple[PageEntry, ...] = (
         N_("A small network learns while you watch. Press Train and see its curves grow."),
     ),
     PageEntry(
+        "inside",
+        N_("Look inside"),
+        ":material/search_insights:",
+        N_("Open any network at any moment, and see what it makes of one picture."),
+    ),
+    PageEntry(
         "fight",
         N_("Dense against CNN"),
         ":material/balance:",

@@ -11,6 +11,7 @@ from cvcore.errors import EngineError, SettingError
 from cvcore.networks import Dense, Flatten
 from cvcore.runs import Predictions, RunStore
 from cvcore.spec import RunSpec
+from cvcore.subjects import Picture, Subject
 
 SPEC = RunSpec(
     dataset="digits", network=(Flatten(), Dense(units=10, activation="softmax")), epochs=1
@@ -76,7 +77,7 @@ def test_raw_scores_are_the_last_layers_sums_and_softmax_makes_the_probabilities
     weights = models.weights(models.build(SPEC))
     bias = np.arange(10, dtype=np.float32)
     store.save_weights(SPEC.digest(), 1.0, {**weights, "dense_2/bias": bias})
-    found = evaluation.scores(store.url, SPEC.digest(), 1.0, 3)
+    found = evaluation.scores(store.url, Subject(run=SPEC.digest(), moment=1.0), Picture(number=3))
     data = datasets.load("digits")
     assert_array_equal(found.image, data.test_images[3])
     assert found.label == data.test_labels[3]

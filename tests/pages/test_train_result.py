@@ -77,7 +77,8 @@ def test_mistakes_are_shown_first_and_one_of_them_closely(own: Evaluated) -> Non
     opened(own)
     assert shown(own) == [(2, 4)]
     assert own.asked[-1][0] == "scores"
-    assert own.asked[-1][2:] == (3.0, 2)
+    _, subject, picture = own.asked[-1]
+    assert (subject.moment, picture.number) == (3.0, 2)
 
 
 def test_a_cell_shows_its_pictures_and_stands_in_the_address(own: Evaluated) -> None:

@@ -130,7 +130,9 @@ def texts(page: AppTest) -> str:
 
 
 def bars(page: AppTest) -> list[float]:
-    (body,) = (it.proto.body for it in page.get("html") if "class=cv-bars" in it.proto.body)
+    (body,) = (
+        it.proto.body for it in page.get("html") if "<table class='cv-scores" in it.proto.body
+    )
     return [float(it) for it in re.findall(r"<td>([\d.]+) %", body)]
 
 
@@ -142,18 +144,18 @@ def press(page: AppTest, key: str) -> AppTest:
 
 def test_the_latest_moment_opens_and_buttons_go_from_one_to_the_next(answers: Answers) -> None:
     page = look()
-    assert page.select_slider(key="time_slider").value == 3.0
-    assert page.button(key="time_on").disabled
+    assert page.select_slider(key="moment_slider").value == 3.0
+    assert page.button(key="moment_on").disabled
     assert "moment" not in page.query_params
     for moment in reversed(MOMENTS[:-1]):
-        press(page, "time_back")
-        assert page.select_slider(key="time_slider").value == moment
+        press(page, "moment_back")
+        assert page.select_slider(key="moment_slider").value == moment
         assert page.query_params["moment"] == f"{moment:g}"
         assert ("kernels", SPEC.digest(), moment) in answers.asked
-    assert page.button(key="time_back").disabled
-    press(page, "time_on")
+    assert page.button(key="moment_back").disabled
+    press(page, "moment_on")
     assert page.query_params["moment"] == "0.25"
-    page.select_slider(key="time_slider").set_value(3.0).run()
+    page.select_slider(key="moment_slider").set_value(3.0).run()
     assert "moment" not in page.query_params
 
 
@@ -166,12 +168,12 @@ def test_an_address_opens_its_moment_its_picture_and_its_layer(answers: Answers)
 
 @pytest.mark.parametrize("asked", ["0.9", "1.2"])
 def test_a_moment_that_is_not_kept_opens_the_nearest_that_is(asked: str) -> None:
-    assert look(moment=asked).select_slider(key="time_slider").value == 1.0
+    assert look(moment=asked).select_slider(key="moment_slider").value == 1.0
 
 
 def test_nonsense_in_the_address_opens_the_latest_moment() -> None:
     page = look(moment="nan")
-    assert page.select_slider(key="time_slider").value == 3.0
+    assert page.select_slider(key="moment_slider").value == 3.0
 
 
 def test_the_kernels_colours_mean_the_same_at_every_moment() -> None:
@@ -179,7 +181,7 @@ def test_the_kernels_colours_mean_the_same_at_every_moment() -> None:
     early = picture(page, "time_kernels")
     assert [label for label, _ in early["bar"]["labels"]] == ["1", "0", "−1"]
     assert "from 0.333 to 0.333" in early["alt"]
-    late = picture(press(page, "time_on"), "time_kernels")
+    late = picture(press(page, "moment_on"), "time_kernels")
     assert late["bar"] == early["bar"]
     assert late["source"] != early["source"]
 
@@ -198,7 +200,7 @@ def test_the_history_and_the_kept_weights_stand_side_by_side() -> None:
     assert "wrote it down: 0.875000; from the kept weights: 0.500000." in texts(page)
     page.toggle(key="validate_again").set_value(False).run()
     assert "wrote it down: 0.875000." in texts(page)
-    press(press(page, "time_back"), "time_back")
+    press(press(page, "moment_back"), "moment_back")
     assert "wrote it down: not measured then." in texts(page)
 
 
@@ -215,7 +217,7 @@ def test_what_is_not_computed_yet_and_what_cannot_be_are_said(answers: Answers) 
     answers.settle()
     page = look()
     assert {it.value for it in page.warning} == {"The run store cannot be read (x)."}
-    press(page, "time_back")  # and the rest stays usable
+    press(page, "moment_back")  # and the rest stays usable
 
 
 def test_a_moment_of_a_run_that_learns_is_shown_until_the_next_is_answered(
@@ -230,13 +232,13 @@ def test_a_moment_of_a_run_that_learns_is_shown_until_the_next_is_answered(
     page.run()
     store.save_weights(digest, 5.0, {})  # a quick run is further already
     page.run()
-    assert page.select_slider(key="time_slider").value == 3.0
+    assert page.select_slider(key="moment_slider").value == 3.0
     assert bars(page)[3] == 100
     assert ("look", digest, 4.0, 0, 1) in answers.asked
     assert ("look", digest, 5.0, 0, 1) not in answers.asked
     answers.settle()
     page.run()
-    assert page.select_slider(key="time_slider").value == 4.0
+    assert page.select_slider(key="moment_slider").value == 4.0
     assert bars(page)[4] == 100
     answers.settle()
     page.run()

@@ -9,6 +9,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from cvcore.engine import Answer, Engine, client
+from cvcore.evaluation import Scores
 from cvcore.networks import NETWORKS
 from cvcore.runs import RunStore
 from cvcore.spec import RunSpec
@@ -26,7 +27,9 @@ class Named(Engine):
     def ask(self, job: Any, *arguments: Any) -> Answer:
         self.asked = (job.__name__, *arguments)
         answer = Answer()
-        answer.give(np.array([0.02] * 5 + [0.0] * 4 + [0.9], np.float32))
+        p = np.array([0.02] * 5 + [0.0] * 4 + [0.9], np.float32)
+        image = np.zeros((28, 28, 1), np.uint8)
+        answer.give(Scores(image=image, label=None, scores=p, probabilities=p))
         return answer
 
 
@@ -56,8 +59,8 @@ def test_a_boot_goes_through_its_steps_and_gets_its_name(own: Named) -> None:
     page = opened(own)
     assert steps(page) == ["photo", "grey", "invert", "clear", "crop", "scale"]
     assert "The network says **Ankle boot**, with 90.0 %." in [it.value for it in page.markdown]
-    job, _, moment, picture = own.asked
-    assert (job, moment, len(picture)) == ("name", 3.0, 28 * 28)
+    job, subject, picture = own.asked
+    assert (job, subject.moment, len(picture.pixels)) == ("scores", 3.0, 28 * 28)
 
 
 def test_a_step_can_be_overruled_and_stands_in_the_address(own: Named) -> None:

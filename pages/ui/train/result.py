@@ -1,6 +1,5 @@
 """What came of a run, closely: its confusion matrix, each class, its mistakes, one picture."""
 
-import html
 import math
 
 import numpy as np
@@ -15,10 +14,12 @@ from cvcore.evaluation import Report, Scores
 from cvcore.history import Snapshot
 from cvcore.runs import Predictions
 from cvcore.spec import RunSpec
+from cvcore.subjects import Picture, Subject
 from pages.ui import address, questions
 from pages.ui.gallery import Tile, show_gallery
 from pages.ui.inputs import choose, number
-from pages.ui.picture import Pick, short, show_picture
+from pages.ui.picture import Pick, show_picture
+from pages.ui.probabilities import show_probabilities
 from pages.ui.setup import friendly
 from pages.ui.tables import table
 from pages.ui.words import Say, plain
@@ -27,17 +28,6 @@ TILES = 12
 """Test pictures on a page of the gallery."""
 
 _MOST_CONFUSED = ""  # in the address: the cell in which most mistakes are
-_TRUE, _OTHER = "#0072B2", "#D55E00"
-_BARS = """
-<style>
-.cv-scores { width: 100%; border-collapse: collapse; font-size: .8rem; line-height: 1.25; }
-.cv-scores :is(th, td) { padding: 1px .4rem 1px 0; text-align: right; white-space: nowrap;
-  font-weight: 400; font-variant-numeric: tabular-nums; }
-.cv-scores tr.said :is(th, td) { font-weight: 600; }
-.cv-scores .bar { width: 45%; }
-.cv-scores i { display: block; height: .75rem; min-width: 1px; border-radius: 2px; }
-</style>
-"""
 
 
 def show(say: Say, run: str, snapshot: Snapshot | None, spec: RunSpec) -> None:  # noqa: ARG001
@@ -285,7 +275,7 @@ def _show_one(say: Say, run: str, place: int, names: list[str]) -> None:
     if not moments:
         st.caption(say("The weights of this run are not kept any more: train it again."))
         return
-    question = (evaluation.scores, run, moments[-1], place)
+    question = (evaluation.scores, Subject(run=run, moment=moments[-1]), Picture(number=place))
     answers = questions.ask(say, question, key="result_one_wait")
     if answers is None:
         return
@@ -297,10 +287,12 @@ def _show_one(say: Say, run: str, place: int, names: list[str]) -> None:
             key="result_one",
             caption=say("Test picture {number}", number=place + 1),
             limit=180,
-            alt=say("The test picture: {name}", name=names[scores.label]),
+            alt=say("Test picture {number}", number=place + 1),
         )
     with bars:
-        _show_bars(say, scores, names)
+        show_probabilities(
+            say, scores.probabilities, names, true=scores.label, scores=scores.scores
+        )
         st.caption(
             say(
                 "The raw scores (logits) are what the last layer computes. Softmax takes e to the "
@@ -309,39 +301,6 @@ def _show_one(say: Say, run: str, place: int, names: list[str]) -> None:
                 "times as large."
             )
         )
-
-
-def _show_bars(say: Say, scores: Scores, names: list[str]) -> None:
-    """Draw a bar for the probability and the raw score of each class."""
-    said = int(scores.probabilities.argmax())
-    largest = float(np.abs(scores.scores).max()) or 1.0
-    lines = []
-    for label, name in enumerate(names):
-        p, score = float(scores.probabilities[label]), float(scores.scores[label])
-        colour = _TRUE if label == scores.label else _OTHER
-        # A score's bar begins in the middle, at 0, and goes left where it is below.
-        width = 50 * abs(score) / largest
-        start = 50 - width if score < 0 else 50
-        lines.append(
-            f"<tr class='{'said' if label == said else ''}'>"
-            f"<th scope=row>{'✓ ' if label == scores.label else ''}{html.escape(name)}</th>"
-            f"<td class=bar><i style='width:{100 * p:.1f}%;background:{colour}'></i></td>"
-            f"<td>{100 * p:.1f} %</td>"
-            f"<td class=bar style='width:25%'><i style='width:{width:.1f}%;"
-            f"margin-left:{start:.1f}%;background:{colour}'></i></td>"
-            f"<td>{short(score)}</td></tr>"
-        )
-    head = [say("Class"), say("Softmax: probability"), "", say("Raw score"), ""]
-    cells = "".join(f"<th scope=col>{html.escape(text)}</th>" for text in head)
-    spoken = say(
-        "Probability and raw score of each class; likeliest: {name}, {percent} %",
-        name=names[said],
-        percent=f"{100 * float(scores.probabilities[said]):.1f}",
-    )
-    st.html(
-        f"{_BARS}<table class=cv-scores aria-label='{html.escape(spoken, quote=True)}'>"
-        f"<thead><tr>{cells}</tr></thead><tbody>{''.join(lines)}</tbody></table>"
-    )
 
 
 # -- each class

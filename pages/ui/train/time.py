@@ -1,6 +1,5 @@
 """Going back in time: the network as it was at any moment, and other ways to go on from there."""
 
-import html
 import math
 from collections.abc import Callable
 from typing import Any
@@ -20,7 +19,9 @@ from cvcore.spec import LIMITS, OPTIMISERS, Augmentation, RunSpec
 from cvcore.time_travel import Confusion, Kernels, Look
 from pages.ui import address
 from pages.ui.inputs import choose, decimal, number, switch
+from pages.ui.moments import LATEST, asked_for, choose_moment
 from pages.ui.picture import ColourBar, short, show_picture
+from pages.ui.probabilities import show_probabilities
 from pages.ui.run_input import settings_of
 from pages.ui.run_words import differences
 from pages.ui.setup import explain
@@ -29,10 +30,8 @@ from pages.ui.train.press import remember_run
 from pages.ui.views import describe_layer
 from pages.ui.words import Say, plain
 
-_MANY = 10_000.0
 _SHOWN = "moments on show"
 _COMING = "moments to come"
-_LATEST = ""  # in the address: where the run stands, also while it goes on
 _MORE_EPOCHS = 5
 _QUICK = 1e11  # multiplications that two cores do in about two seconds
 _BRANCH_KEYS = (
@@ -45,8 +44,6 @@ _BRANCH_KEYS = (
     "branch_dropout",
 )
 _LECTURE = Augmentation(rotation=20, shift=0.1, shear=0.1, zoom=0.1)
-_BAR = "#0072B2"
-_WRONG = "#D55E00"
 
 
 def show(say: Say, run: str, snapshot: Snapshot | None, spec: RunSpec) -> None:  # noqa: ARG001
@@ -74,7 +71,7 @@ def show(say: Say, run: str, snapshot: Snapshot | None, spec: RunSpec) -> None: 
         return
     first, second = st.columns([1.5, 1], gap="medium", vertical_alignment="bottom")
     with first:
-        moment = _choose_moment(say, moments)
+        moment = choose_moment(say, moments)
     with second:
         position, picture = _choose_what(say, snapshot.spec)
     left, middle, right = st.columns([0.9, 1.3, 1.15], gap="medium")
@@ -83,7 +80,7 @@ def show(say: Say, run: str, snapshot: Snapshot | None, spec: RunSpec) -> None: 
         again = _choose_validation(say, snapshot.spec)
 
     def ask(among: tuple[float, ...]) -> list[Answer]:
-        then, put = _asked_for(among), engine().ask
+        then, put = asked_for(among), engine().ask
         answers = [
             put(time_travel.kernels, run, then),
             put(time_travel.kernel_limit, run, among[-1]),
@@ -105,68 +102,7 @@ def show(say: Say, run: str, snapshot: Snapshot | None, spec: RunSpec) -> None: 
     _offer_branch(say, run, snapshot)
 
 
-# -- the moment
-
-
-def _choose_moment(say: Say, moments: tuple[float, ...]) -> float:
-    """Ask for a moment; the latest one moves on while the run does."""
-    address.recall("moment", _LATEST, _read_moment)
-    moment = _asked_for(moments)
-    place = moments.index(moment)
-
-    def go(where: float) -> None:
-        st.session_state["moment"] = _LATEST if where == moments[-1] else f"{where:g}"
-
-    with st.container(horizontal=True, vertical_alignment="bottom", key="time_moment"):
-        st.button(
-            say("Earlier"),
-            icon=":material/chevron_left:",
-            key="time_back",
-            on_click=go,
-            args=(moments[max(place - 1, 0)],),
-            disabled=place == 0,
-        )
-        with st.container(width="stretch"):
-            if len(moments) > 1:
-                st.session_state["time_slider"] = moment
-                st.select_slider(
-                    say("Moment of the training"),
-                    moments,
-                    format_func=lambda it: _name(say, it),
-                    key="time_slider",
-                    on_change=lambda: go(st.session_state["time_slider"]),
-                )
-            else:
-                st.markdown(_name(say, moment))
-        st.button(
-            say("Later"),
-            icon=":material/chevron_right:",
-            key="time_on",
-            on_click=go,
-            args=(moments[min(place + 1, len(moments) - 1)],),
-            disabled=place == len(moments) - 1,
-        )
-    address.publish("moment", _LATEST)
-    return moment
-
-
-def _asked_for(moments: tuple[float, ...]) -> float:
-    """Return the moment that is asked for, or the nearest that is kept."""
-    asked = str(st.session_state["moment"])
-    wanted = float(asked) if asked else moments[-1]
-    return min(moments, key=lambda it: abs(it - wanted))
-
-
-def _read_moment(text: str) -> str:
-    return f"{address.decimal(0.0, _MANY)(text):g}"
-
-
-def _name(say: Say, moment: float) -> str:
-    if not moment:
-        return say("before training")
-    if moment == int(moment):
-        return say("after epoch {epoch}", epoch=int(moment))
-    return say("after {epochs} epochs", epochs=f"{moment:.3g}")
+# -- what of it
 
 
 def _choose_what(say: Say, spec: RunSpec) -> tuple[int, int]:
@@ -318,7 +254,6 @@ def _show_kernels(say: Say, kernels: Kernels, limit: float, spec: RunSpec) -> No
 
 def _show_look(say: Say, look: Look, spec: RunSpec, position: int) -> None:
     names = [say(name) for name in DATASETS[spec.dataset].classes]
-    said = int(look.probabilities.argmax())
     with st.container(horizontal=True, vertical_alignment="top", key="time_picture"):
         with st.container(width=110):
             show_picture(
@@ -329,7 +264,7 @@ def _show_look(say: Say, look: Look, spec: RunSpec, position: int) -> None:
                 alt=say("The test picture: {name}", name=names[look.label]),
             )
         with st.container(width="stretch"):
-            _show_bars(say, look.probabilities, names, look.label, said)
+            show_probabilities(say, look.probabilities, names, true=look.label)
     if position:
         count = look.maps.shape[2]
         columns = math.ceil(math.sqrt(count))
@@ -366,30 +301,6 @@ def _paint(maps: FloatArray) -> tuple[ByteArray, ColourBar]:
     high = high or 1.0
     painted = [unsigned_colours(plane, colours="viridis", low=0.0, high=high) for plane in planes]
     return np.stack(painted), ColourBar(colours="viridis", low=0.0, high=high)
-
-
-def _show_bars(say: Say, probabilities: FloatArray, names: list[str], true: int, said: int) -> None:
-    """Draw a bar for each class's probability."""
-    lines = "".join(
-        f"<tr><th scope=row>{'✓ ' if label == true else ''}{html.escape(name)}</th>"
-        f"<td class=cv-p><i style='width:{100 * p:.1f}%;"
-        f"background:{_BAR if label == true else _WRONG}'></i></td>"
-        f"<td>{100 * p:.1f} %</td></tr>"
-        for label, (name, p) in enumerate(zip(names, probabilities.tolist(), strict=True))
-    )
-    label = say(
-        "Probability of each class; likeliest: {name}, {percent} %",
-        name=names[said],
-        percent=f"{100 * float(probabilities[said]):.1f}",
-    )
-    st.html(
-        "<style>.cv-bars{width:100%;border-collapse:collapse;font-size:.75rem;line-height:1.2}"
-        ".cv-bars th{font-weight:400;text-align:right;padding:0 .4rem 0 0;white-space:nowrap}"
-        ".cv-bars td{padding:1px 0;text-align:right;font-variant-numeric:tabular-nums;"
-        "white-space:nowrap}.cv-bars .cv-p{width:60%;padding-right:.4rem}"
-        ".cv-bars i{display:block;height:.7rem;min-width:1px;border-radius:2px}</style>"
-        f"<table class=cv-bars aria-label='{html.escape(label, quote=True)}'>{lines}</table>"
-    )
 
 
 def _show_confusion(say: Say, confusion: Confusion, spec: RunSpec) -> None:
@@ -511,7 +422,7 @@ def _branch(spec: RunSpec) -> None:
         return
     remember_run(digest)
     # The controls show the run that learns now, and the page its curves.
-    address.apply({**settings_of(spec), "show": "learn", "moment": _LATEST})
+    address.apply({**settings_of(spec), "show": "learn", "moment": LATEST})
 
 
 def _ask_branch(say: Say, run: str, parent: RunSpec, epochs: list[int]) -> RunSpec:

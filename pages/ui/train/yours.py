@@ -1,9 +1,8 @@
 """Your picture: a photo made into what the network has seen, step by step, then named by it."""
 
-import numpy as np
 import streamlit as st
 
-from cvcore import images, own_picture
+from cvcore import evaluation, images, own_picture
 from cvcore.arrays import FloatArray
 from cvcore.datasets import DATASETS
 from cvcore.engine import engine
@@ -11,11 +10,12 @@ from cvcore.errors import N_
 from cvcore.history import Snapshot
 from cvcore.own_picture import Invert
 from cvcore.spec import RunSpec
+from cvcore.subjects import Picture, Subject
 from pages.ui import address, questions
 from pages.ui.inputs import choose, switch
 from pages.ui.picture import show_picture
 from pages.ui.picture_input import choose_picture
-from pages.ui.tables import table
+from pages.ui.probabilities import show_probabilities
 from pages.ui.words import Say, plain
 
 _YOURS = N_("Your picture")
@@ -64,10 +64,11 @@ def show(say: Say, run: str, snapshot: Snapshot | None, spec: RunSpec) -> None: 
     with shown:
         _show_step(say, len(before), last, limit=260)
     with named:
-        question = (own_picture.name, run, moments[-1], last.image.tobytes())
+        seen = Picture(pixels=last.image.tobytes())
+        question = (evaluation.scores, Subject(run=run, moment=moments[-1]), seen)
         answers = questions.ask(say, question, key="own_wait")
         if answers is not None:
-            _show_names(say, data, answers[0])
+            _show_names(say, data, answers[0].probabilities)
 
 
 def _show_step(say: Say, number: int, step: own_picture.Step, *, limit: int) -> None:
@@ -96,27 +97,15 @@ def _choose_invert(say: Say) -> Invert:
 def _show_names(say: Say, data: str, probabilities: FloatArray) -> None:
     """Say the class that the network names, and show the probabilities of all as bars."""
     names = [say(name) for name in DATASETS[data].classes]
-    order = np.argsort(-probabilities)
+    likeliest = int(probabilities.argmax())
     st.markdown(
         say(
             "The network says **{name}**, with {share} %.",
-            name=plain(names[order[0]]),
-            share=f"{100 * probabilities[order[0]]:.1f}",
+            name=plain(names[likeliest]),
+            share=f"{100 * probabilities[likeliest]:.1f}",
         )
     )
-    table(
-        say("The probability of each class"),
-        [say("Class"), say("Probability, %"), ""],
-        [
-            (
-                names[index],
-                f"{100 * probabilities[index]:.2f}",
-                "█" * round(20 * probabilities[index]),
-            )
-            for index in order
-        ],
-        text=(0, 2),
-    )
+    show_probabilities(say, probabilities, names)
     st.caption(
         say(
             "Softmax always gives the whole 100 % to the classes it knows: a picture of none of "

@@ -1,0 +1,32 @@
+"""Look inside: what any trained network makes of one picture."""
+
+import streamlit as st
+
+from pages.ui import address
+from pages.ui.inputs import try_this
+from pages.ui.inside import show_scene
+from pages.ui.inside.scene import choose_network, choose_scene, open_recipe
+from pages.ui.setup import friendly, set_up
+
+say = set_up("inside")
+try_this(
+    say,
+    [
+        (say("What each layer sees"), {"inside": "maps"}),
+        (say("The kernels it learned"), {"inside": "kernels"}),
+        (say("What one filter looks for"), {"inside": "patterns"}),
+        (say("Where it looks"), {"inside": "heat"}),
+        (say("Can the map be trusted?"), {"inside": "trust"}),
+        (say("Switch a filter off"), {"inside": "surgery"}),
+        (say("Every number of one picture"), {"inside": "walk"}),
+        (say("A CNN of clothes"), {open_recipe: "fast"}),
+        (say("The lecture's CNN"), {open_recipe: "lecture_cnn"}),
+    ],
+)
+controls, experiment = st.columns([1, 2.6], gap="medium")
+with controls, friendly(say):
+    run, snapshot = choose_network(say)
+    scene = choose_scene(say, run, snapshot)
+    address.report_ignored(say)
+with experiment, st.container(key="experiment"), friendly(say):
+    show_scene(say, run, snapshot, scene)

@@ -1,0 +1,8 @@
+"""View patterns."""
+
+from pages.ui.inside.scene import Scene
+from pages.ui.words import Say
+
+
+def show(say: Say, scene: Scene) -> None:
+    """Draw it."""
