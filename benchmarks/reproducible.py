@@ -63,7 +63,9 @@ def recipes() -> dict[str, RunSpec]:
         epochs=EPOCHS,
         batch_size=16,
         schedule="one_cycle",
-        augmentation=Augmentation(rotation=20, shift=0.1, shear=0.1, zoom=0.1, flip=True),
+        augmentation=Augmentation(
+            rotation=20, width_shift=0.1, height_shift=0.1, shear=0.1, zoom=0.1, flip=True
+        ),
     )
     momentum = replace(adam, optimiser="sgd", momentum=0.9, learning_rate=0.01, schedule="constant")
     return {"adam": adam, "momentum": momentum}

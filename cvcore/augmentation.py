@@ -14,8 +14,8 @@ def transform(images: tf.Tensor, augmentation: Augmentation, draws: tf.Tensor) -
     """Change each picture of a batch by its own random numbers.
 
     Each picture is mirrored, turned, slanted and zoomed about its centre, then
-    moved. Values between pixels are interpolated; what comes in from outside
-    repeats the nearest pixel of the edge.
+    moved. Values between pixels are interpolated; `fill_mode` says what
+    comes in from outside.
 
     Parameters
     ----------
@@ -42,8 +42,8 @@ def transform(images: tf.Tensor, augmentation: Augmentation, draws: tf.Tensor) -
     size = tf.cast(shape[1:3], tf.float32)
     amounts = 2 * draws - 1  # from -1 to 1
     angle = amounts[:, 0] * math.radians(augmentation.rotation)
-    down = amounts[:, 1] * augmentation.shift * size[0]
-    across = amounts[:, 2] * augmentation.shift * size[1]
+    down = amounts[:, 1] * augmentation.height_shift * size[0]
+    across = amounts[:, 2] * augmentation.width_shift * size[1]
     slant = amounts[:, 3] * augmentation.shear
     zoom = 1 + amounts[:, 4] * augmentation.zoom
     mirror = tf.where((draws[:, 5] < 0.5) & augmentation.flip, -1.0, 1.0)
@@ -63,5 +63,5 @@ def transform(images: tf.Tensor, augmentation: Augmentation, draws: tf.Tensor) -
         output_shape=shape[1:3],
         fill_value=0.0,
         interpolation="BILINEAR",
-        fill_mode="NEAREST",
+        fill_mode=augmentation.fill_mode.upper(),
     )

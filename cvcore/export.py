@@ -144,12 +144,15 @@ def shuffle_pixels(pictures):
     return pixels[:, places].reshape(pictures.shape)
 """,
     "augment": """
-def augment(pictures, draws, rotation, shift, shear, zoom, flip):
+def augment(
+    pictures, draws, rotation, width_shift, height_shift, shear, zoom, flip, fill_mode
+):
     \"\"\"Mirror, turn, slant, zoom and move each picture by its own random numbers.\"\"\"
     height, width = pictures.shape[1:3]
     amounts = 2 * draws - 1
     angle = amounts[:, 0] * np.float32(np.radians(rotation))
-    down, across = amounts[:, 1] * shift * height, amounts[:, 2] * shift * width
+    down = amounts[:, 1] * height_shift * height
+    across = amounts[:, 2] * width_shift * width
     slant, size = amounts[:, 3] * shear, 1 + amounts[:, 4] * zoom
     mirror = tf.where((draws[:, 5] < 0.5) & flip, -1.0, 1.0)
     cos, sin = tf.cos(angle), tf.sin(angle)
@@ -165,7 +168,7 @@ def augment(pictures, draws, rotation, shift, shear, zoom, flip):
         output_shape=[height, width],
         fill_value=0.0,
         interpolation="BILINEAR",
-        fill_mode="NEAREST",
+        fill_mode=fill_mode.upper(),
     ).numpy()
 """,
     "schedule": """

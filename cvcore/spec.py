@@ -41,6 +41,11 @@ LABEL_FORMS: Mapping[str, str] = MappingProxyType(
 )
 """How the classes are written for the loss, as the page calls it."""
 
+FILL_MODES: Mapping[str, str] = MappingProxyType(
+    {"nearest": N_("Nearest pixel"), "reflect": N_("Mirrored"), "constant": N_("Black")}
+)
+"""What comes in where augmentation moves a picture, as the page calls it."""
+
 SCHEDULES: Mapping[str, str] = MappingProxyType(
     {"constant": N_("Always the same"), "one_cycle": N_("Rises, then falls")}
 )
@@ -60,7 +65,8 @@ LIMITS: Mapping[str, tuple[float, float]] = MappingProxyType(
         "threshold": (1, 255),
         "seed": (0, 2**32 - 1),
         "rotation": (0.0, 180.0),
-        "shift": (0.0, 0.5),
+        "width_shift": (0.0, 0.5),
+        "height_shift": (0.0, 0.5),
         "shear": (0.0, 1.0),
         "zoom": (0.0, 0.5),
     }
@@ -91,7 +97,8 @@ _NUMBER_NAMES: Mapping[str, str] = MappingProxyType(
         "threshold": N_("The threshold"),
         "seed": N_("The seed"),
         "rotation": N_("The rotation"),
-        "shift": N_("The shift"),
+        "width_shift": N_("The shift across"),
+        "height_shift": N_("The shift down"),
         "shear": N_("The shear"),
         "zoom": N_("The zoom"),
     }
@@ -119,21 +126,28 @@ class Augmentation:
     ----------
     rotation : float
         Largest turn to either side, in degrees.
-    shift : float
-        Largest move along each axis, as a fraction of the side.
+    width_shift : float
+        Largest move to either side, as a fraction of the width.
+    height_shift : float
+        Largest move up or down, as a fraction of the height.
     shear : float
         Largest slant: pixels to the side for each pixel down.
     zoom : float
         Largest enlargement or reduction, as a fraction.
     flip : bool
         Whether half of the pictures are mirrored left to right.
+    fill_mode : {'nearest', 'reflect', 'constant'}
+        What comes in from outside: the nearest pixel of the edge, the picture mirrored
+        there, or black; a name in `FILL_MODES`.
     """
 
     rotation: float = 0.0
-    shift: float = 0.0
+    width_shift: float = 0.0
+    height_shift: float = 0.0
     shear: float = 0.0
     zoom: float = 0.0
     flip: bool = False
+    fill_mode: Literal["nearest", "reflect", "constant"] = "nearest"
 
     def __post_init__(self) -> None:
         _make_floats(self)
@@ -277,6 +291,7 @@ class RunSpec:
         _check_word("optimiser", self.optimiser, OPTIMISERS)
         _check_word("labels", self.labels, LABEL_FORMS)
         _check_word("schedule", self.schedule, SCHEDULES)
+        _check_word("fill_mode", self.augmentation.fill_mode, FILL_MODES)
         if self.momentum and self.optimiser != "sgd":
             raise SettingError(
                 N_(

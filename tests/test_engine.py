@@ -34,7 +34,7 @@ LONG = RunSpec(dataset="digits", network=NETWORK, epochs=200, batch_size=1)
 REGULARISED = RunSpec(
     dataset="digits",
     network=(*NETWORK[:2], Dropout(rate=0.25), *NETWORK[2:]),
-    augmentation=Augmentation(rotation=10, shift=0.1),
+    augmentation=Augmentation(rotation=10, width_shift=0.1, height_shift=0.1),
     epochs=3,
     training_size=300,
 )

@@ -1,6 +1,7 @@
 """What to train: data, network and recipe, as a run's specification."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Literal, cast
 
 import streamlit as st
@@ -10,6 +11,7 @@ from cvcore.datasets import DATASETS
 from cvcore.networks import preset
 from cvcore.spec import (
     DEFAULT_THRESHOLD,
+    FILL_MODES,
     LABEL_FORMS,
     LIMITS,
     OPTIMISERS,
@@ -47,10 +49,12 @@ SETTINGS: Mapping[str, str | int | float | bool] = {
     "patience": 0,
     "seconds": 0.0,
     "rotation": 0.0,
-    "shift": 0.0,
+    "width_shift": 0.0,
+    "height_shift": 0.0,
     "shear": 0.0,
     "zoom": 0.0,
     "flip": False,
+    "fill_mode": "nearest",
 }
 """The widgets' keys, which are their names in the address, and what each says at first.
 
@@ -58,12 +62,14 @@ Together they are the experiment on which the page opens: it needs no network
 and learns within seconds. Where a rule may be absent, 0 means that it is.
 """
 
-LECTURE_AUGMENTATION: Mapping[str, float | bool] = {
+LECTURE_AUGMENTATION: Mapping[str, float | bool | str] = {
     "rotation": 20.0,
-    "shift": 0.1,
+    "width_shift": 0.1,
+    "height_shift": 0.1,
     "shear": 0.1,
     "zoom": 0.1,
     "flip": True,
+    "fill_mode": "nearest",
 }
 """The lecture's amounts, by the widgets' keys."""
 
@@ -425,7 +431,7 @@ def _choose_ends(say: Say, *, validated: bool) -> tuple[float, int, float]:
 
 def _choose_augmentation(say: Say, data: RunSpec) -> Augmentation:
     """Ask how training pictures are changed each time they are seen, and show some that are."""
-    keys = ("rotation", "shift", "shear", "zoom", "flip")
+    keys = ("rotation", "width_shift", "height_shift", "shear", "zoom", "flip", "fill_mode")
     with _group(say("Augmentation"), *keys):
         st.button(
             say("The lecture's: 20°, 0.1, 0.1, 0.1, mirrored"),
@@ -451,14 +457,14 @@ def _choose_augmentation(say: Say, data: RunSpec) -> Augmentation:
                 step=0.1,
                 help=say("The largest slant: pixels to the side for each pixel down."),
             )
-        with right:
-            shift = _decimal(
-                say("Shift"),
-                key="shift",
-                limit="shift",
+            width_shift = _decimal(
+                say("Shift across"),
+                key="width_shift",
+                limit="width_shift",
                 step=0.1,
-                help=say("The largest move down and across, as a fraction of the side."),
+                help=say("The largest move to either side, as a fraction of the width."),
             )
+        with right:
             zoom = _decimal(
                 say("Zoom"),
                 key="zoom",
@@ -466,14 +472,37 @@ def _choose_augmentation(say: Say, data: RunSpec) -> Augmentation:
                 step=0.1,
                 help=say("The largest enlargement or reduction, as a fraction."),
             )
+            height_shift = _decimal(
+                say("Shift down"),
+                key="height_shift",
+                limit="height_shift",
+                step=0.1,
+                help=say("The largest move up or down, as a fraction of the height."),
+            )
         flip = switch(
             say("Mirror half of them"),
             key="flip",
             help=say("Left to right. A mirrored shoe is a shoe; a mirrored 2 is not a 2."),
         )
-        augmentation = Augmentation(
-            rotation=rotation, shift=shift, shear=shear, zoom=zoom, flip=flip
+        fill_mode = choose(
+            say("What comes in from outside"),
+            {name: say(label) for name, label in FILL_MODES.items()},
+            key="fill_mode",
+            default=_word("fill_mode"),
+            style="segments",
         )
+        augmentation = Augmentation(
+            rotation=rotation,
+            width_shift=width_shift,
+            height_shift=height_shift,
+            shear=shear,
+            zoom=zoom,
+            flip=flip,
+        )
+        if augmentation != Augmentation():  # else there is nothing to fill
+            augmentation = replace(
+                augmentation, fill_mode=cast(Literal["nearest", "reflect", "constant"], fill_mode)
+            )
         show_augmented(say, data, augmentation)
     return augmentation
 

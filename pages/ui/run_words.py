@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from cvcore.arithmetic import layer_table
 from cvcore.datasets import DATASETS
 from cvcore.networks import NETWORKS
-from cvcore.spec import LABEL_FORMS, OPTIMISERS, SCALINGS, SCHEDULES, RunSpec
+from cvcore.spec import FILL_MODES, LABEL_FORMS, OPTIMISERS, SCALINGS, SCHEDULES, RunSpec
 from pages.ui.run_input import name_of_network
 from pages.ui.words import Say
 
@@ -63,10 +63,12 @@ def settings(say: Say, spec: RunSpec) -> list[tuple[str, str]]:
         (say("Wait for validation loss"), f"{spec.patience}" if spec.patience else never),
         (say("Seconds of processor time"), f"{spec.seconds:g}" if spec.seconds else "–"),
         (say("Rotation (°)"), f"{augmentation.rotation:g}"),
-        (say("Shift"), f"{augmentation.shift:g}"),
+        (say("Shift across"), f"{augmentation.width_shift:g}"),
+        (say("Shift down"), f"{augmentation.height_shift:g}"),
         (say("Shear"), f"{augmentation.shear:g}"),
         (say("Zoom"), f"{augmentation.zoom:g}"),
         (say("Mirror half of them"), yes if augmentation.flip else no),
+        (say("What comes in from outside"), say(FILL_MODES[augmentation.fill_mode])),
     ]
 
 

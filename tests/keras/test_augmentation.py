@@ -1,5 +1,7 @@
 """Augmentation worked by hand: whole turns, whole pixels, whole mirrors."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -10,7 +12,9 @@ from cvcore.augmentation import DRAWS, transform
 from cvcore.spec import Augmentation
 
 STILL = {"rotation": 0.5, "down": 0.5, "across": 0.5, "shear": 0.5, "zoom": 0.5, "flip": 0.5}
-EVERYTHING = Augmentation(rotation=90, shift=0.25, shear=1, zoom=0.5, flip=True)
+EVERYTHING = Augmentation(
+    rotation=90, width_shift=0.25, height_shift=0.25, shear=1, zoom=0.5, flip=True
+)
 # Whole numbers, no symmetry, and edges that differ from what is beside them.
 PICTURE = np.arange(64, dtype=np.float32).reshape(8, 8) ** 2 % 61
 
@@ -45,12 +49,29 @@ def test_a_flip_mirrors_left_to_right_for_half_of_the_draws() -> None:
 
 
 def test_a_shift_repeats_the_pixels_of_the_edge() -> None:
-    quarter = Augmentation(shift=0.25)  # two of eight pixels
+    quarter = Augmentation(width_shift=0.25, height_shift=0.25)  # two of eight pixels
     padded = np.pad(PICTURE, 2, mode="edge")
     assert_allclose(changed(quarter, down=1.0), padded[:8, 2:10], atol=1e-4)
     assert_allclose(changed(quarter, down=0.0), padded[4:, 2:10], atol=1e-4)
     assert_allclose(changed(quarter, across=1.0), padded[2:10, :8], atol=1e-4)
     assert_allclose(changed(quarter, across=0.75), padded[2:10, 1:9], atol=1e-4)
+
+
+def test_each_direction_has_a_shift_of_its_own() -> None:
+    across, down = Augmentation(width_shift=0.25), Augmentation(height_shift=0.25)
+    assert_array_equal(changed(across, down=1.0), PICTURE)
+    assert_array_equal(changed(down, across=1.0), PICTURE)
+    assert_allclose(changed(down, down=1.0)[2:], PICTURE[:6], atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("fill_mode", "first"), [("nearest", 0), ("reflect", 1), ("constant", None)]
+)
+def test_what_comes_in_from_outside_is_as_asked(fill_mode: Any, first: int | None) -> None:
+    moved = changed(Augmentation(height_shift=0.25, fill_mode=fill_mode), down=1.0)
+    assert_allclose(moved[2:], PICTURE[:6], atol=1e-4)
+    expected = np.zeros(8) if first is None else PICTURE[first]
+    assert_allclose(moved[0], expected, atol=1e-4)
 
 
 def test_a_zoom_of_a_half_looks_twice_as_near() -> None:

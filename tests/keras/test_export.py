@@ -51,7 +51,9 @@ SPECS = {
     "augmented, one cycle": replace(
         SPEC,
         schedule="one_cycle",
-        augmentation=Augmentation(rotation=20.0, shift=0.1, shear=0.1, zoom=0.1, flip=True),
+        augmentation=Augmentation(
+            rotation=20.0, width_shift=0.1, height_shift=0.1, shear=0.1, zoom=0.1, flip=True
+        ),
     ),
     "momentum, one-hot, shuffled, standardised": replace(
         SPEC,

@@ -269,7 +269,9 @@ def test_every_epoch_sees_each_picture_once_in_an_order_of_its_own() -> None:
 def test_augmented_pictures_repeat_value_for_value_and_differ_from_the_plain_ones(
     told: Told,
 ) -> None:
-    spec = replace(SPEC, augmentation=Augmentation(rotation=20, shift=0.1, zoom=0.1))
+    spec = replace(
+        SPEC, augmentation=Augmentation(rotation=20, width_shift=0.1, height_shift=0.1, zoom=0.1)
+    )
     one, other = Told(spec), Told(spec)
     assert one.series("loss") == other.series("loss")
     assert one.series("loss")[0] > told.series("loss")[0]  # harder to learn
@@ -326,7 +328,7 @@ REGULARISED = replace(
         Dropout(rate=0.5),
         Dense(units=10, activation="softmax"),
     ),
-    augmentation=Augmentation(rotation=10, shift=0.1),
+    augmentation=Augmentation(rotation=10, width_shift=0.1, height_shift=0.1),
     epochs=3,
     training_size=300,
 )

@@ -405,7 +405,9 @@ EVERYTHING = RunSpec(
     labels="one_hot",
     schedule="one_cycle",
     shuffle_pixels=True,
-    augmentation=Augmentation(rotation=20.0, shift=0.1, shear=0.2, zoom=0.3, flip=True),
+    augmentation=Augmentation(
+        rotation=20.0, width_shift=0.1, height_shift=0.1, shear=0.2, zoom=0.3, flip=True
+    ),
     seed=42,
 )
 

@@ -43,7 +43,7 @@ _BRANCH_KEYS = (
     "branch_count",
     "branch_dropout",
 )
-_LECTURE = Augmentation(rotation=20, shift=0.1, shear=0.1, zoom=0.1)
+_LECTURE = Augmentation(rotation=20, width_shift=0.1, height_shift=0.1, shear=0.1, zoom=0.1)
 
 
 def show(say: Say, run: str, snapshot: Snapshot | None, spec: RunSpec) -> None:  # noqa: ARG001
