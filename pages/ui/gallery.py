@@ -1,7 +1,7 @@
 """Many small pictures in rows, each with a line or two beneath it."""
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,7 +40,14 @@ class Tile:
     marked: bool = False
 
 
-def show_gallery(tiles: Sequence[Tile], *, label: str, key: str) -> None:
+def show_gallery(
+    tiles: Sequence[Tile],
+    *,
+    label: str,
+    key: str,
+    chosen: int | None = None,
+    on_choose: Callable[[int], None] | None = None,
+) -> None:
     """Draw small pictures, as many in a row as there is room for.
 
     Parameters
@@ -50,6 +57,10 @@ def show_gallery(tiles: Sequence[Tile], *, label: str, key: str) -> None:
         What a screen reader says of them as a list.
     key : str
         The component's key; the pictures keep their places while it stands.
+    chosen : int, optional
+        The place, from 0, of the one that is looked at closely elsewhere.
+    on_choose : callable, optional
+        Makes each picture a button: called with its place before the page runs again.
     """
     sent = [
         {
@@ -62,4 +73,19 @@ def show_gallery(tiles: Sequence[Tile], *, label: str, key: str) -> None:
         for it in tiles
     ]
     # A list: for the values of a dict Streamlit imports pandas, 70 MB.
-    _mount(key=key, data=[{"label": label, "tiles": sent}])
+    payload = {"label": label, "tiles": sent, "choice": on_choose is not None, "chosen": chosen}
+    if on_choose is None:
+        _mount(key=key, data=[payload])
+        return
+
+    def choose() -> None:
+        tile = st.session_state[key]["tile"]
+        # The browser is the visitor's: what it sends is checked like any other input.
+        try:
+            place = int(tile["index"])
+        except (KeyError, TypeError, ValueError):
+            return
+        if 0 <= place < len(tiles):
+            on_choose(place)
+
+    _mount(key=key, data=[payload], on_tile_change=choose)

@@ -19,6 +19,7 @@ _STYLE = """
 .cv-scores tr.said :is(th, td) { font-weight: 600; }
 .cv-scores .bar { width: 60%; }
 .cv-scores.raw .bar { width: 30%; }
+.cv-scores tfoot :is(th, td) { border-top: 1px solid; }
 .cv-scores i { display: block; height: .72rem; min-width: 1px; border-radius: 2px; }
 </style>
 """
@@ -71,10 +72,17 @@ def show_probabilities(
             f"<td>{p:.1f} %</td>"
         )
         lines.append(f"<tr class='{'said' if label == said else ''}'>{cells}</tr>")
+    total = ""
+    if scores is not None:
+        powers = short(float(np.exp(scores.astype(np.float64)).sum()))
+        total = (
+            f"<tfoot><tr><th scope=row>{html.escape(say('Sum'))}</th><td></td><td></td>"
+            f"<td>{powers}</td><td></td><td>100 %</td></tr></tfoot>"
+        )
     st.html(
         f"{_STYLE}<table class='cv-scores{' raw' if scores is not None else ''}' "
         f"aria-label='{html.escape(spoken, quote=True)}'>"
-        f"{head}<tbody>{''.join(lines)}</tbody></table>"
+        f"{head}<tbody>{''.join(lines)}</tbody>{total}</table>"
     )
 
 

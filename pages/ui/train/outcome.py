@@ -1,16 +1,14 @@
 """What came of a finished run: how many test pictures get their right name, and some of them."""
 
-import numpy as np
 import streamlit as st
 
 from cvcore.datasets import DATASETS
 from cvcore.engine import engine
 from cvcore.history import Snapshot
-from cvcore.overfitting import best
 from cvcore.runs import Predictions
 from cvcore.spec import RunSpec
+from pages.ui import address
 from pages.ui.gallery import Tile, show_gallery
-from pages.ui.inputs import choose
 from pages.ui.setup import friendly
 from pages.ui.words import Say
 
@@ -50,27 +48,21 @@ def show(say: Say, run: str, snapshot: Snapshot | None, spec: RunSpec) -> None:
     st.info(
         f"{told} {_notice(say, spec, snapshot, right / len(said))}", icon=":material/visibility:"
     )
-    count = len(predictions.images)
-    which = choose(
-        say("Test pictures"),
-        {
-            "first": say("The first test pictures"),
-            "wrong": say("Wrong among the first {count}", count=count),
-        },
-        key="tiles",
-        default="first",
-        style="segments",
-        hide_label=True,
-    )
-    places = np.arange(count)
-    if which == "wrong":
-        places = places[said[:count] != predictions.labels[:count]]
-    if not len(places):
-        st.caption(say("Of the first {count} test pictures it gets none wrong.", count=count))
     show_gallery(
-        [_tile(say, spec, predictions, int(place)) for place in places[:SHOWN_TILES]],
+        [
+            _tile(say, spec, predictions, place)
+            for place in range(min(len(predictions.images), SHOWN_TILES))
+        ],
         label=say("Test pictures, with the name that the network gives and the true one"),
         key="run_tiles",
+    )
+    st.button(
+        say("All its mistakes, class by class"),
+        icon=":material/arrow_forward:",
+        type="tertiary",
+        key="to_result",
+        on_click=address.apply,
+        args=({"show": "result"},),
     )
 
 
@@ -83,15 +75,12 @@ def _notice(say: Say, spec: RunSpec, snapshot: Snapshot, test: float) -> str:
             "learning rate.",
             classes=classes,
         )
-    lowest = best(snapshot.val_loss, snapshot.epoch, lowest=True)
-    if snapshot.accuracy[-1] - test < _GAP:
+    gap = snapshot.accuracy[-1] - test
+    if gap < _GAP:
         return say("New pictures give it hardly more trouble.")
-    if lowest is None or lowest.epoch == snapshot.epoch[-1]:
-        return say("It knows its own pictures better than new ones: that is overfitting.")
     return say(
-        "It knows its own pictures better than new ones: that is overfitting. Validation loss "
-        "was lowest after epoch {epoch} and has risen since.",
-        epoch=lowest.epoch,
+        "New pictures give it more trouble than its own: {gap} percentage points.",
+        gap=f"{100 * gap:.1f}",
     )
 
 

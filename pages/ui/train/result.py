@@ -165,12 +165,7 @@ def _show_matrix(say: Say, report: Report, names: list[str], cell: tuple[int, in
             count=count,
         )
     )
-    st.caption(
-        say(
-            "Rows and columns, from 1: {names}. The colour is the share of the row.",
-            names=", ".join(plain(name) for name in names),
-        )
-    )
+    st.caption(say("The colour is the share of the row."))
 
 
 # -- pictures of a group
@@ -229,6 +224,8 @@ def _show_group(
             ],
             label=say("Test pictures, with the name that the network gives and the true one"),
             key="result_tiles",
+            chosen=shown.tolist().index(place),
+            on_choose=lambda it: address.apply({"result_picture": str(shown[it] + 1)}),
         )
     return place
 
