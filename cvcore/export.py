@@ -23,6 +23,7 @@ from cvcore.networks import (
     Pooling,
 )
 from cvcore.spec import ONE_CYCLE_RISE, Augmentation, RunSpec
+from cvcore.surgery import Operation, arrays_of_filters
 from cvcore.waking import import_tensorflow
 
 LABELS_FILE = "labels.json"
@@ -218,6 +219,24 @@ def carry_over(old, new):
             for mine, theirs in zip(state[1], state[0]):
                 mine.assign(theirs)
 """,
+    "operate": """
+def operate(arrays, one, deed, detail=None):
+    \"\"\"Do something to one filter: arrays has a layer, a variable's name and its "off".\"\"\"
+    for index, name, off in arrays:
+        variable = next(it for it in model.layers[index].weights if it.name == name)
+        array = variable.numpy().copy()
+        if deed == "swap":
+            array[..., [one, detail]] = array[..., [detail, one]]
+        elif deed == "off" and not name.startswith("moving"):
+            array[..., one] = off
+        elif deed == "kernel" and name == "kernel":
+            array[..., one] = np.array(detail, np.float32)[..., np.newaxis] / array.shape[2]
+        elif deed == "random" and name == "kernel":
+            spread = float(np.sqrt(np.square(array, dtype=np.float64).mean()))
+            draw = np.random.default_rng(detail).normal(0, spread, array[..., one].shape)
+            array[..., one] = draw
+        variable.assign(array)
+""",
 }
 
 
@@ -228,6 +247,7 @@ def _needed(lineage: Sequence[RunSpec]) -> list[str]:
         "schedule": any(it.schedule == "one_cycle" for it in lineage),
         "budget": any(it.seconds for it in lineage),
         "carry_over": len(lineage) > 1,
+        "operate": any(it.surgery for it in lineage),
     }
     return [name for name, needed in wanted.items() if needed]
 
@@ -285,8 +305,25 @@ def _stage(spec: RunSpec, number: int, end: int) -> str:
     out += ['    metrics=["accuracy"],', "    jit_compile=False,", ")"]
     if number > 1:
         out.append("carry_over(earlier, model)")
+        out += [_operation(spec, it) for it in spec.surgery]
     out += _loop(spec, first, end)
     return "\n".join(out)
+
+
+def _operation(spec: RunSpec, operation: Operation) -> str:
+    arrays = [
+        (int(name.partition("/")[0].rpartition("_")[2]) - 1, name.partition("/")[2], off)
+        for name, off in arrays_of_filters(spec.network, operation.layer).items()
+    ]
+    detail = ""
+    match operation.deed:
+        case "swap":
+            detail = f", {operation.other}"
+        case "random":
+            detail = f", {operation.seed}"
+        case "kernel":
+            detail = f", {[list(row) for row in operation.kernel]!r}"
+    return f"operate({arrays!r}, {operation.filter}, {operation.deed!r}{detail})"
 
 
 def _loop(spec: RunSpec, first: int, end: int) -> list[str]:

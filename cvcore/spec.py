@@ -18,6 +18,8 @@ from cvcore.arithmetic import layer_table
 from cvcore.datasets import DATASETS, DatasetEntry
 from cvcore.errors import N_, SettingError
 from cvcore.networks import LAYERS, Dense, Layer, Network
+from cvcore.surgery import MOST, Operation
+from cvcore.surgery import check as check_surgery
 
 _DIGEST = re.compile(r"[0-9a-f]{16}")
 
@@ -118,6 +120,12 @@ def _make_floats(settings: Any) -> None:
             object.__setattr__(settings, name, float(value))
 
 
+def _in_floats(operation: Operation) -> Operation:
+    """Write an operation's kernel in decimals alone, so that 1 and 1.0 share a digest."""
+    rows = tuple(tuple(map(float, row)) for row in operation.kernel)
+    return dataclasses.replace(operation, kernel=rows)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Augmentation:
     """How training pictures are changed at random each time they are seen.
@@ -200,6 +208,8 @@ class RunSpec:
         The run that this one branches off from, or nothing.
     from_epoch : int
         The parent's epoch after which it does; epochs are counted on from there, up to `epochs`.
+    surgery : tuple of Operation
+        What is done to a branch's weights before it goes on with them.
     """
 
     dataset: str
@@ -223,10 +233,12 @@ class RunSpec:
     seed: int = 0
     parent: str = ""
     from_epoch: int = 0
+    surgery: tuple[Operation, ...] = ()
 
     def __post_init__(self) -> None:
         _make_floats(self)
         object.__setattr__(self, "network", tuple(self.network))
+        object.__setattr__(self, "surgery", tuple(map(_in_floats, self.surgery)))
 
     def digest(self) -> str:
         """Return the run's name: dask key, folder, and ``?run=`` in the address.
@@ -312,6 +324,7 @@ class RunSpec:
                 wanted=self.training_size,
             )
         self._check_network(entry)
+        self._check_surgery()
 
     def _check_rules(self, entry: DatasetEntry) -> None:
         """Refuse settings that mean nothing without others."""
@@ -352,6 +365,18 @@ class RunSpec:
                 epochs=self.epochs,
                 from_epoch=self.from_epoch,
             )
+
+    def _check_surgery(self) -> None:
+        if self.surgery and not self.parent:
+            raise SettingError(
+                N_(
+                    "Only a branch begins with weights that can be operated on; this run has no "
+                    "parent. Name the run that it branches off from, or leave the operations out."
+                )
+            )
+        if len(self.surgery) > MOST:
+            raise SettingError(N_("At most {count} operations can be done."), count=MOST)
+        check_surgery(self.network, self.surgery)
 
     def _entry(self) -> DatasetEntry:
         if self.dataset not in DATASETS:
@@ -499,6 +524,13 @@ def _value(hint: Any, value: Any, part: str) -> Any:
         return tuple(_layer(layer, f"{part}.{index}") for index, layer in enumerate(value, start=1))
     if dataclasses.is_dataclass(hint):
         return _read(hint, value, part)
+    if get_origin(hint) is tuple:  # of as many as there are, all of one kind
+        if not isinstance(value, list) or len(value) > MAX_LAYERS:
+            raise _damaged(part)
+        return tuple(
+            _value(get_args(hint)[0], it, f"{part}.{index}")
+            for index, it in enumerate(value, start=1)
+        )
     choices = get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
     for choice in choices:
         if get_origin(choice) is Literal and isinstance(value, str) and value in get_args(choice):

@@ -1,5 +1,6 @@
 """Operations on a trained network's filters: what they are, and what they do to its weights."""
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -10,12 +11,25 @@ import numpy as np
 from cvcore import kernels
 from cvcore.arrays import AnyArray, FloatArray
 from cvcore.errors import N_, SettingError
-from cvcore.networks import BatchNormalisation, Convolution, Dense, Network
+from cvcore.networks import (
+    Activation,
+    ActivationLayer,
+    BatchNormalisation,
+    Convolution,
+    Dense,
+    Dropout,
+    Layer,
+    Network,
+    Pooling,
+)
 
 Deed: TypeAlias = Literal["off", "kernel", "random", "swap"]
 
 MOST = 32
 """Operations on one network."""
+
+_SILENCE = -100.0
+"""What sigmoid and softmax make 0 of, as near as float32 can tell; they make something of 0."""
 
 _WRITTEN = re.compile(r"(\d{1,2})\.(\d{1,4})(off|kernel|random|swap)(.*)", re.ASCII)
 
@@ -31,10 +45,13 @@ class Operation:
     filter : int
         From 0.
     deed : {'off', 'kernel', 'random', 'swap'}
-        Switch it off: its weights and bias become 0, and with them what batch normalisation
-        right after it adds; give it one kernel for each of its channels, divided by their
-        number; random weights, as large as the layer's on the average; or change places with
-        another filter of its layer, while what follows stays connected as it was.
+        Switch it off, so that the next layer with weights gets only zeros from it: its weights
+        and bias become 0, and with them what batch normalisation on the way there adds (before
+        a sigmoid or softmax, the bias becomes -100 instead). Give it the same kernel for each
+        of its input channels, divided by their number; or random weights from a normal
+        distribution, as large on the average as the layer's; its bias stays. Or let it change
+        places with another filter of its layer, its batch normalisation with it, while what
+        follows stays connected as it was.
     kernel : tuple of tuple of float, optional
         For 'kernel': its weights, row by row, of the layer's size.
     other : int, optional
@@ -76,9 +93,9 @@ def operate(
     check(network, operations)
     changed = dict(weights)
     for operation in operations:
-        for name in _arrays_of_filters(network, operation.layer):
+        for name, silence in arrays_of_filters(network, operation.layer).items():
             array = changed[name] = changed[name].copy()
-            _change(array, operation, part=name.rsplit("/", 1)[1])
+            _change(array, operation, part=name.rsplit("/", 1)[1], silence=silence)
     return changed
 
 
@@ -92,6 +109,61 @@ def check(network: Network, operations: Sequence[Operation]) -> None:
     """
     for operation in operations:
         _check(network, operation)
+
+
+def possible(
+    network: Network, operations: Sequence[Operation]
+) -> tuple[tuple[Operation, ...], tuple[Operation, ...]]:
+    """Tell the operations that can be done to a network from those that cannot.
+
+    Returns
+    -------
+    done, left_out : tuple of Operation
+        In the order in which they came.
+    """
+    done: list[Operation] = []
+    left_out: list[Operation] = []
+    for operation in operations:
+        try:
+            _check(network, operation)
+        except SettingError:
+            left_out.append(operation)
+        else:
+            done.append(operation)
+    return tuple(done), tuple(left_out)
+
+
+def places(network: Network) -> tuple[int, ...]:
+    """Return which layers can be operated on, by their places from 1.
+
+    Examples
+    --------
+    >>> from cvcore.networks import preset
+    >>> places(preset("cnn", 10))
+    (1, 3, 5, 7, 8)
+    """
+    return tuple(
+        place
+        for place, layer in enumerate(network, start=1)
+        if isinstance(layer, Convolution | Dense) and place < len(network)
+    )
+
+
+def count_of_filters(network: Network, place: int) -> int:
+    """Return how many filters a convolution has, or how many units a dense layer.
+
+    Parameters
+    ----------
+    network : Network
+    place : int
+        One of `places`.
+    """
+    layer = network[place - 1]
+    if isinstance(layer, Convolution):
+        return layer.filters
+    if isinstance(layer, Dense):
+        return layer.units
+    raise AssertionError(layer)
 
 
 def to_text(operations: Sequence[Operation]) -> str:
@@ -162,7 +234,7 @@ def _check(network: Network, operation: Operation) -> None:
             ),
             position=place,
         )
-    count = layer.filters if isinstance(layer, Convolution) else layer.units
+    count = count_of_filters(network, place)
     for wanted in (operation.filter, operation.other):
         if not 0 <= wanted < count:
             raise SettingError(
@@ -171,31 +243,75 @@ def _check(network: Network, operation: Operation) -> None:
                 count=count,
                 number=wanted + 1,
             )
+    if operation.seed < 0:
+        raise SettingError(
+            N_("The seed must be a whole number from 0 up; it was {seed}."), seed=operation.seed
+        )
     if operation.deed == "kernel":
-        shape = np.shape(np.array(operation.kernel, dtype=object))
-        if not isinstance(layer, Convolution) or shape != (layer.size, layer.size):
+        size = layer.size if isinstance(layer, Convolution) else 0
+        lengths = [len(row) for row in operation.kernel]
+        cells = [cell for row in operation.kernel for cell in row]
+        if not size or lengths != [size] * size or not all(map(math.isfinite, cells)):
             raise SettingError(
                 N_("The kernels of layer {position} have another size than this one."),
                 position=place,
             )
 
 
-def _arrays_of_filters(network: Network, place: int) -> tuple[str, ...]:
-    """Return the arrays whose last axis counts a layer's filters: its own, and batch norm's."""
-    names = [f"{network[place - 1].kind}_{place}/{part}" for part in ("kernel", "bias")]
-    if place < len(network) and isinstance(network[place], BatchNormalisation):
-        parts = ("gamma", "beta", "moving_mean", "moving_variance")
-        names += [f"{BatchNormalisation.kind}_{place + 1}/{part}" for part in parts]
-    return tuple(names)
+def arrays_of_filters(network: Network, place: int) -> dict[str, float]:
+    """Return the arrays whose last axis counts a layer's filters, and how each is silenced.
+
+    Besides its own these are those of every batch normalisation on the way to the next layer
+    with weights, as far as its channels are the filters.
+
+    Parameters
+    ----------
+    network : Network
+    place : int
+        One of `places`.
+
+    Returns
+    -------
+    dict of str to float
+        From an array's name, as in `cvcore.models.weights`, to what a filter's part of it
+        becomes where the filter is switched off. An array of a mean or a variance stays.
+
+    Examples
+    --------
+    >>> arrays_of_filters((Convolution(filters=2), Dense(units=3)), 1)
+    {'convolution_1/kernel': 0.0, 'convolution_1/bias': 0.0}
+    """
+    layer = network[place - 1]
+    silences = {f"{layer.kind}_{place}/kernel": 0.0, f"{layer.kind}_{place}/bias": 0.0}
+    adds = f"{layer.kind}_{place}/bias"  # what the next activation sees of a filter that is off
+    for after, follower in enumerate(network[place - 1 :], start=place):
+        if after > place and not isinstance(
+            follower, ActivationLayer | BatchNormalisation | Dropout | Pooling
+        ):
+            break
+        if isinstance(follower, BatchNormalisation):
+            name = f"{follower.kind}_{after}"
+            parts = ("gamma", "beta", "moving_mean", "moving_variance")
+            silences |= {f"{name}/{part}": 0.0 for part in parts}
+            adds = f"{name}/beta"
+        if _activation(follower) in ("sigmoid", "softmax"):
+            silences[adds] = _SILENCE
+    return silences
 
 
-def _change(array: FloatArray, operation: Operation, *, part: str) -> None:
+def _activation(layer: Layer) -> Activation:
+    return (
+        layer.activation if isinstance(layer, Convolution | Dense | ActivationLayer) else "linear"
+    )
+
+
+def _change(array: FloatArray, operation: Operation, *, part: str, silence: float) -> None:
     one = operation.filter
     match operation.deed:
         case "swap":
             array[..., [one, operation.other]] = array[..., [operation.other, one]]
         case "off" if part in ("kernel", "bias", "gamma", "beta"):
-            array[..., one] = 0
+            array[..., one] = silence
         case "kernel" if part == "kernel":
             plane = np.array(operation.kernel, np.float32)[..., np.newaxis]
             array[..., one] = plane / array.shape[2]

@@ -19,6 +19,7 @@ from cvcore.history import Batch, End, EndedBy, Epoch, Event, Partial, Started
 from cvcore.inference import BATCH_SIZE, batches, load, predict, prepare
 from cvcore.runs import Predictions, RunStore, TrainingState
 from cvcore.spec import Augmentation, RunSpec, learning_rates
+from cvcore.surgery import operate
 from cvcore.turns import Turn, Turns
 
 EVENT_SECONDS = 0.2
@@ -162,7 +163,8 @@ def train(
     asked : callable, optional
         Asked within every `PICTURES_AT_A_TIME` pictures whether, and how, to end.
     start : Start, optional
-        What to go on from.
+        What to go on from. Where it is another run's, the specification's operations are done
+        to its weights first; what the optimiser remembers of them stays as it was.
     turn : Turn, optional
         Whose processor time is counted, and who lets others go on in between.
 
@@ -248,6 +250,9 @@ def _take_up(
     )
     model.optimizer.build(model.trainable_variables)
     _assign(model.weights, start.weights)
+    if not start.own:  # a run that is taken up again was operated on when it began
+        operated = operate(models.weights(model), spec.network, spec.surgery)
+        models.set_weights(model, operated)
     optimiser = models.optimiser_variables(model)
     if same_kind and _fit(optimiser, start.state.optimiser):
         _assign(optimiser, start.state.optimiser)

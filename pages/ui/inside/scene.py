@@ -1,7 +1,7 @@
 """What is looked into: a run, a moment of its training, and a picture."""
 
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 
 import streamlit as st
 
@@ -16,6 +16,7 @@ from cvcore.networks import preset
 from cvcore.recipes import RECIPES
 from cvcore.spec import RunSpec
 from cvcore.subjects import Picture, Subject
+from cvcore.surgery import Operation
 from pages.ui import address, moments, questions
 from pages.ui.inputs import choose, number
 from pages.ui.picture import show_picture
@@ -115,9 +116,7 @@ def choose_scene(say: Say, run: str, snapshot: Snapshot | None) -> Scene | None:
         return None
     spec = snapshot.spec
     moment = moments.choose_moment(say, kept)
-    address.recall(SURGERY, "", partial(_read_operations, spec))
-    operations = surgery.from_text(str(st.session_state[SURGERY]))
-    address.publish(SURGERY, "")
+    operations = _recall_operations(say, spec)
     subject = Subject(run=run, moment=moment, operations=operations)
     scene = Scene(
         run=run,
@@ -135,9 +134,52 @@ def choose_scene(say: Say, run: str, snapshot: Snapshot | None) -> Scene | None:
     return scene
 
 
-def _read_operations(spec: RunSpec, text: str) -> str:
+def _recall_operations(say: Say, spec: RunSpec) -> tuple[Operation, ...]:
+    """Return what the visitor did to this network, and offer to undo it in every view.
+
+    Operations that came with another network, and are not possible in this one, are left out.
+    """
+    address.recall(SURGERY, "", _read_operations)
+    operations, left_out = surgery.possible(
+        spec.network, surgery.from_text(str(st.session_state[SURGERY]))
+    )
+    if left_out:
+        st.session_state[SURGERY] = surgery.to_text(operations)
+        st.info(
+            say(
+                "{count} operations of another network are not possible in this one, and are "
+                "left out.",
+                count=len(left_out),
+            )
+            if len(left_out) > 1
+            else say(
+                "An operation of another network is not possible in this one, and is left out."
+            ),
+            icon=":material/content_cut:",
+        )
+    address.publish(SURGERY, "")
+    if operations:
+        with st.container(horizontal=True, vertical_alignment="center", key="inside_operated"):
+            st.caption(
+                say("Operated on: {count} operations", count=len(operations))
+                if len(operations) > 1
+                else say("Operated on: 1 operation"),
+                width="content",
+            )
+            st.button(
+                say("Undo all"),
+                key="inside_undo_all",
+                icon=":material/restart_alt:",
+                type="tertiary",
+                on_click=address.apply,
+                args=({SURGERY: ""},),
+            )
+    return operations
+
+
+def _read_operations(text: str) -> str:
     try:
-        surgery.check(spec.network, surgery.from_text(text))
+        surgery.from_text(text)
     except SettingError as error:
         raise ValueError(text) from error
     return text
