@@ -3,23 +3,22 @@
 A worker is asked one amount at a time, so that others need not wait for all of them.
 """
 
-import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
-from cvcore import datasets
 from cvcore.arrays import ByteArray, IntArray
 from cvcore.errors import N_, EngineError, SettingError
 from cvcore.runs import RunStore
+from cvcore.subjects import Subject
 from cvcore.waking import import_tensorflow
 
 if TYPE_CHECKING:
-    from cvcore.spec import RunSpec
+    pass
 
 MOST_PICTURES = 2_000
 """Test pictures that are asked for each amount: the share that is right is then known to 1 %."""
@@ -196,34 +195,15 @@ def right_among(url: str, digest: str, name: str, amount: int) -> tuple[int, int
     EngineError
         If the run's weights are not in the store any more.
     """
-    ask, spec = _network(url, digest, _last_moment(url, digest))
-    data = _data(spec)
-    images, labels = data.test_images[:MOST_PICTURES], data.test_labels[:MOST_PICTURES]
-    said = ask(disturb(images, name, amount))
+    import_tensorflow()
+    from cvcore.opened import opened
+
+    subject = Subject(run=digest, moment=_last_moment(url, digest))
+    with opened(url, subject) as network:
+        images = network.data.test_images[:MOST_PICTURES]
+        labels = network.data.test_labels[:MOST_PICTURES]
+        said = network.scores(disturb(images, name, amount)).argmax(axis=1)
     return int((said == labels).sum()), len(labels)
-
-
-def pictures_at(url: str, digest: str, places: tuple[int, ...]) -> ByteArray:
-    """Fetch test pictures of a data set.
-
-    Parameters
-    ----------
-    url : str
-        The run store.
-    digest : str
-        A run that looked at them.
-    places : tuple of int
-        Where they stand among the test pictures, from 0.
-
-    Returns
-    -------
-    ndarray of uint8, shape (n, height, width, channels)
-    """
-    spec = RunStore(url).spec(digest)
-    if spec is None:
-        raise _gone()
-    images: ByteArray = _data(spec).test_images[list(places)]
-    return images
 
 
 def _last_moment(url: str, digest: str) -> float:
@@ -231,38 +211,6 @@ def _last_moment(url: str, digest: str) -> float:
     if not moments:
         raise _gone()
     return moments[-1]
-
-
-@functools.lru_cache(maxsize=4)
-def _network(
-    url: str, digest: str, moment: float
-) -> tuple[Callable[[ByteArray], IntArray], "RunSpec"]:
-    """Return what names pictures as a run's network does, and the run's specification."""
-    import_tensorflow()
-    import tensorflow as tf
-
-    from cvcore import inference
-
-    model, spec = inference.model_at(RunStore(url), digest, moment)
-    see = inference.prepare(spec, _data(spec))
-
-    @tf.function(reduce_retracing=True)  # type: ignore[untyped-decorator]  # TensorFlow has no types
-    def answer(pictures: Any) -> Any:
-        return tf.argmax(model(see(pictures), training=False), axis=-1)
-
-    def ask(images: ByteArray) -> IntArray:
-        chunks = range(0, len(images), inference.BATCH_SIZE)
-        said = [answer(images[start : start + inference.BATCH_SIZE]).numpy() for start in chunks]
-        return np.concatenate(said)
-
-    return ask, spec
-
-
-def _data(spec: "RunSpec") -> datasets.Dataset:
-    import_tensorflow()
-    from cvcore import inference
-
-    return inference.load(spec)
 
 
 def _gone() -> EngineError:

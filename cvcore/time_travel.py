@@ -6,21 +6,18 @@ The functions with a store as first argument are jobs for a worker
 
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from cvcore.arithmetic import layer_table
 from cvcore.arrays import ByteArray, FloatArray, IntArray
-from cvcore.datasets import DATASETS, Dataset
+from cvcore.datasets import DATASETS
 from cvcore.errors import N_, EngineError, SettingError
 from cvcore.networks import Convolution, Dense, Dropout, Network
 from cvcore.runs import RunStore
 from cvcore.spec import Augmentation, RunSpec
+from cvcore.subjects import Picture, Subject
 from cvcore.waking import import_tensorflow
-
-if TYPE_CHECKING:
-    import keras
 
 TEST_PICTURES = 2_000
 """How many test pictures a moment is tested with, the first ones."""
@@ -273,34 +270,24 @@ def look(url: str, digest: str, moment: float, number: int, position: int) -> Lo
         If there is no such picture, or no such layer.
     """
     import_tensorflow()
-    import keras
+    from cvcore.opened import opened, softmax
 
-    from cvcore import inference
-
-    model, spec = inference.model_at(RunStore(url), digest, moment)
-    data = inference.load(spec)
-    if not 0 <= number < len(data.test_images):
-        raise SettingError(
-            N_("There are {count} test pictures; number {number} was asked for."),
-            count=len(data.test_images),
-            number=number + 1,
-        )
-    if position and position not in positions_with_maps(spec):
-        raise SettingError(
-            N_("Layer {position} of this network gives no feature maps. Choose another one."),
-            position=position,
-        )
-    image: ByteArray = data.test_images[number]
-    layers = [layer for layer in model.layers if not isinstance(layer, keras.layers.InputLayer)]
-    # Without a layer, the picture itself stands in its place: a model of one output gives no list.
-    watched = layers[position - 1].output if position else model.input
-    both = keras.Model(model.input, (watched, model.output))
-    maps, probabilities = both(inference.prepare(spec, data)(image[np.newaxis]), training=False)
+    with opened(url, Subject(run=digest, moment=moment)) as network:
+        if position and position not in positions_with_maps(network.spec):
+            raise SettingError(
+                N_("Layer {position} of this network gives no feature maps. Choose another one."),
+                position=position,
+            )
+        picture = Picture(number=number)
+        image = network.image(picture)
+        passed = network.through(network.see(image[np.newaxis]))
+        label = network.label(picture)
+    maps = passed.outputs[position - 1] if position else passed.picture[..., :0]
     return Look(
         image=image,
-        label=int(data.test_labels[number]),
-        maps=np.asarray(maps[0], np.float32)[..., : None if position else 0],
-        probabilities=np.asarray(probabilities[0], np.float32),
+        label=int(label or 0),
+        maps=np.asarray(maps[0]),
+        probabilities=softmax(np.asarray(passed.sums[-1][0])),
     )
 
 
@@ -313,12 +300,12 @@ def confusion(url: str, digest: str, moment: float) -> Confusion:
         If the weights of that moment are not in the store.
     """
     import_tensorflow()
-    from cvcore import inference
+    from cvcore.opened import opened
 
-    model, spec = inference.model_at(RunStore(url), digest, moment)
-    data = inference.load(spec)
-    said = _classes(model, spec, data, data.test_images[:TEST_PICTURES])
-    classes = len(DATASETS[spec.dataset].classes)
+    with opened(url, Subject(run=digest, moment=moment)) as network:
+        data = network.data
+        said = network.scores(data.test_images[:TEST_PICTURES]).argmax(axis=1)
+        classes = len(DATASETS[network.spec.dataset].classes)
     counts = np.zeros((classes, classes), np.int64)
     np.add.at(counts, (data.test_labels[:TEST_PICTURES], said), 1)
     return Confusion(counts=counts, all_pictures=len(data.test_images))
@@ -345,25 +332,15 @@ def validation_accuracy(url: str, digest: str, moment: float) -> float:
         If the weights of that moment are not in the store.
     """
     import_tensorflow()
-    from cvcore import inference
+    from cvcore.opened import opened
 
-    model, spec = inference.model_at(RunStore(url), digest, moment)
-    count = spec.sizes()[1]
-    if not count:
-        return float("nan")
-    data = inference.load(spec)
-    said = _classes(model, spec, data, data.training_images[-count:])
+    with opened(url, Subject(run=digest, moment=moment)) as network:
+        count = network.spec.sizes()[1]
+        if not count:
+            return float("nan")
+        data = network.data
+        said = network.scores(data.training_images[-count:]).argmax(axis=1)
     return float((said == data.training_labels[-count:]).mean())
-
-
-def _classes(model: "keras.Model", spec: RunSpec, data: Dataset, images: ByteArray) -> IntArray:
-    """Return the class that a network finds likeliest, for each picture."""
-    import_tensorflow()
-    from cvcore import inference
-
-    pictures = inference.batches(images, inference.prepare(spec, data))
-    classes: IntArray = model.predict(pictures, verbose=0).argmax(axis=1)
-    return classes
 
 
 @lru_cache(maxsize=4_096)  # a run's weights of a moment are the same whenever it is trained

@@ -6,10 +6,9 @@ import streamlit as st
 
 from cvcore import datasets
 from cvcore.augmentation_views import augmented
-from cvcore.engine import engine
 from cvcore.spec import Augmentation, RunSpec
+from pages.ui import questions
 from pages.ui.gallery import Tile, show_gallery
-from pages.ui.setup import explain
 from pages.ui.words import Say
 
 _EPOCHS = 8  # with the picture itself, three rows of three
@@ -32,29 +31,17 @@ def show_augmented(say: Say, data: RunSpec, augmentation: Augmentation) -> None:
         st.caption(say("Examples appear here once the data set has been downloaded."))
         return
     question = (augmented, dataclasses.replace(data, augmentation=augmentation), 0, _EPOCHS)
-    live = engine().ask(*question).state == "pending"
-
-    def draw() -> None:
-        answer = engine().ask(*question)
-        if answer.state == "pending":
-            st.caption(say("The worker draws examples."))
-            return
-        if live:
-            st.rerun()  # once, so that the looking ends
-        if answer.error is not None:
-            st.caption(explain(say, answer.error))
-            return
-        tiles = [Tile(image=answer.value[0], head=say("as it is"), alt=say("The picture itself"))]
-        tiles += [
-            Tile(
-                image=image,
-                head=say("Epoch {epoch}", epoch=epoch),
-                alt=say("As epoch {epoch} sees it", epoch=epoch),
-            )
-            for epoch, image in enumerate(answer.value[1:], start=1)
-        ]
-        show_gallery(
-            tiles, label=say("The first training picture, augmented"), key="augmented_tiles"
+    answers = questions.ask(say, question, key="augmented")
+    if answers is None:
+        return
+    (images,) = answers
+    tiles = [Tile(image=images[0], head=say("as it is"), alt=say("The picture itself"))]
+    tiles += [
+        Tile(
+            image=image,
+            head=say("Epoch {epoch}", epoch=epoch),
+            alt=say("As epoch {epoch} sees it", epoch=epoch),
         )
-
-    st.fragment(draw, run_every=1.0 if live else None, key="augmented")()
+        for epoch, image in enumerate(images[1:], start=1)
+    ]
+    show_gallery(tiles, label=say("The first training picture, augmented"), key="augmented_tiles")

@@ -5,6 +5,7 @@ from typing import Any
 
 import streamlit as st
 
+from cvcore.data_views import DownloadingError
 from cvcore.engine import Answer, engine
 from pages.ui.setup import explain
 from pages.ui.words import Say
@@ -28,26 +29,54 @@ def ask(say: Say, *questions: tuple[Any, ...], key: str) -> tuple[Any, ...] | No
     tuple or None
         None while the worker thinks, or where it cannot: then the page goes on without.
     """
-    given = _put(questions)
-    until = time.monotonic() + _MOMENT
-    for it in given:
-        it.wait(max(until - time.monotonic(), 0.0))
+    given = put(*questions)
+    arriving = f"{key} arriving"
     if all(it.state == "ready" for it in given):
+        st.session_state.pop(arriving, None)
         return tuple(it.value for it in given)
-    errors = {str(it.error): it.error for it in given if it.error is not None}
-    if errors:
-        for error in errors.values():
+    if not _is_waiting(given):
+        for error in {str(it.error): it.error for it in given if it.error is not None}.values():
             st.warning(explain(say, error), icon=":material/lightbulb:")
+        st.button(say("Try again"), icon=":material/refresh:", key=f"{key}_again")
         return None
 
     def wait() -> None:
-        if not any(it.state == "pending" for it in _put(questions)):
+        now = [engine().ask(*question) for question in questions]
+        if not _is_waiting(now):
             st.rerun()
-        st.caption(say("The worker is at it."))
+        # A question about what is being downloaded is put anew every few seconds; in between,
+        # the last word on it stands.
+        error = next((it.error for it in now if it.error), None)
+        if error is not None:
+            st.session_state[arriving] = error
+        last = st.session_state.get(arriving)
+        if last is None:
+            st.caption(say("The worker is at it."))
+        else:
+            st.info(explain(say, last), icon=":material/hourglass_top:")
 
     st.fragment(wait, run_every=0.3, key=key)()
     return None
 
 
-def _put(questions: tuple[tuple[Any, ...], ...]) -> list[Answer]:
-    return [engine().ask(*question) for question in questions]
+def put(*questions: tuple[Any, ...]) -> list[Answer]:
+    """Put questions to the worker, and give it the moment that most of them take.
+
+    Returns
+    -------
+    list of Answer
+        One for each; some may still be pending.
+    """
+    answers = [engine().ask(*question) for question in questions]
+    until = time.monotonic() + _MOMENT
+    for it in answers:
+        it.wait(max(until - time.monotonic(), 0.0))
+    return answers
+
+
+def _is_waiting(answers: list[Answer]) -> bool:
+    """Say whether an answer is still to come, and none has failed for good."""
+    failed = [it.error for it in answers if it.state == "failed"]
+    if any(not isinstance(error, DownloadingError) for error in failed):
+        return False
+    return bool(failed) or any(it.state == "pending" for it in answers)

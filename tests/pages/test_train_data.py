@@ -20,7 +20,7 @@ from cvcore.errors import AssetError, CvCoreError
 from cvcore.networks import Dense, Flatten
 from cvcore.runs import RunStore
 from cvcore.spec import RunSpec
-from pages.ui.train import data as view
+from pages.ui import questions
 from tests.pages import open_page
 
 DIGITS = RunSpec(dataset="digits", network=(Flatten(), Dense(units=10, activation="softmax")))
@@ -57,7 +57,7 @@ class AtOnce:
 @pytest.fixture(autouse=True)
 def engine(monkeypatch: pytest.MonkeyPatch) -> AtOnce:
     own = AtOnce()
-    monkeypatch.setattr(view, "engine", lambda: own)
+    monkeypatch.setattr(questions, "engine", lambda: own)
     return own
 
 
@@ -265,10 +265,10 @@ def test_recipes_that_differ_elsewhere_share_their_answers(engine: AtOnce) -> No
 def test_a_page_waits_and_says_so(engine: AtOnce) -> None:
     engine.busy = True
     page = look()
-    assert [it.value for it in page.info] == ["The worker is looking at the data set."]
+    assert "The worker is at it." in [it.value for it in page.caption]
     engine.busy = False
     page.run()
-    assert not page.info
+    assert "The worker is at it." not in [it.value for it in page.caption]
     assert component(page, "data_strip_9")
 
 
@@ -283,7 +283,8 @@ def test_a_download_shows_how_far_it_is_until_the_pictures_come(engine: AtOnce) 
     assert not page.run().info
     engine.busy = True  # another question, later
     page.segmented_control(key="data_topic").set_value("means").run()
-    assert [it.value for it in page.info] == ["The worker is looking at the data set."]
+    assert not page.info
+    assert "The worker is at it." in [it.value for it in page.caption]
 
 
 def test_what_cannot_be_had_is_explained_and_can_be_tried_again(engine: AtOnce) -> None:
@@ -291,7 +292,7 @@ def test_what_cannot_be_had_is_explained_and_can_be_tried_again(engine: AtOnce) 
     page = look(data_topic="values")
     assert [it.value for it in page.warning] == ["There is no line to Tokyo."]
     engine.error = None
-    page.button(key="data_again").click().run()
+    page.button(key="data_wait_again").click().run()
     assert not page.warning
     assert component(page, "data_raw")
 
@@ -326,10 +327,10 @@ def test_nonsense_in_the_address_leaves_the_usual_view() -> None:
 def test_the_worker_answers_as_the_page_asks(
     trainer: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(view, "engine", lambda: trainer)
+    monkeypatch.setattr(questions, "engine", lambda: trainer)
     page = look(data_topic="means")
     deadline = time.monotonic() + 60
-    while page.info[0].value == "The worker is looking at the data set.":
+    while "The worker is at it." in [it.value for it in page.caption]:
         assert time.monotonic() < deadline
         time.sleep(0.1)
         page.run()

@@ -20,6 +20,7 @@ from cvcore.networks import Convolution, Dense, Dropout, Flatten
 from cvcore.runs import RunStore, TrainingState
 from cvcore.spec import OPTIMISERS, RunSpec
 from cvcore.time_travel import Confusion, Kernels, Look
+from pages.ui import questions
 from pages.ui.train import time as view
 from tests import kept_runs
 from tests.pages import open_page
@@ -90,6 +91,7 @@ def answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Answers
     monkeypatch.setattr(client, "_ENGINE", own)
     said = Answers(own)
     monkeypatch.setattr(view, "engine", lambda: said)
+    monkeypatch.setattr(questions, "engine", lambda: said)
     yield said
     own.close()
 
@@ -328,6 +330,7 @@ def test_a_branch_repeats_its_parent_and_a_worker_answers_the_page(
 ) -> None:
     monkeypatch.setattr(client, "_ENGINE", trainer)
     monkeypatch.setattr(view, "engine", lambda: trainer)
+    monkeypatch.setattr(questions, "engine", lambda: trainer)
     spec = replace(SPEC, training_size=100)
     parent = finish(trainer, trainer.submit(spec))
     page = open_page("train", show="time", run=spec.digest(), branch_epoch="1", moment="2")

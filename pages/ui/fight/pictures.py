@@ -3,15 +3,14 @@
 import numpy as np
 import streamlit as st
 
-from cvcore import robustness
+from cvcore import evaluation
 from cvcore.datasets import DATASETS
-from cvcore.engine import Answer, engine
+from cvcore.engine import engine
 from cvcore.runs import Predictions
-from pages.ui.fight.runs import await_answers
+from pages.ui import questions
 from pages.ui.fight.settings import Fight
 from pages.ui.gallery import Tile, show_gallery
 from pages.ui.inputs import choose
-from pages.ui.setup import explain
 from pages.ui.words import Say
 
 SHOWN = 16
@@ -59,27 +58,17 @@ def show(say: Say, fight: Fight) -> None:
         st.caption(say("There is no such picture."))
         return
 
-    def ask() -> list[Answer]:
-        return [engine().ask(robustness.pictures_at, runs[0], places)]
-
-    def draw() -> None:
-        (answer,) = ask()
-        if answer.error is not None:
-            st.warning(explain(say, answer.error), icon=":material/lightbulb:")
-        elif answer.state == "pending":
-            st.caption(say("The pictures are fetched."))
-        else:
-            tiles = [
-                _tile(say, fight, (one, other), place, image)
-                for place, image in zip(places, answer.value, strict=True)
-            ]
-            show_gallery(
-                tiles,
-                label=say("Test pictures, with their true names and what both networks say"),
-                key="fight_tiles",
-            )
-
-    await_answers(ask, draw)
+    answers = questions.ask(say, (evaluation.pictures, runs[0], places), key="fight_pictures")
+    if answers is not None:
+        tiles = [
+            _tile(say, fight, (one, other), place, image)
+            for place, image in zip(places, answers[0], strict=True)
+        ]
+        show_gallery(
+            tiles,
+            label=say("Test pictures, with their true names and what both networks say"),
+            key="fight_tiles",
+        )
 
 
 def _tile(

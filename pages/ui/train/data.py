@@ -9,16 +9,14 @@ import streamlit as st
 
 from cvcore import data_views, figures
 from cvcore.arrays import FloatArray
-from cvcore.data_views import DownloadingError, ExamplePictures, Part, Summary
+from cvcore.data_views import ExamplePictures, Part, Summary
 from cvcore.datasets import DATASETS
-from cvcore.engine import Answer, engine
 from cvcore.history import Snapshot
 from cvcore.spec import RunSpec
-from pages.ui import address
+from pages.ui import address, questions
 from pages.ui.gallery import Tile, show_gallery
 from pages.ui.inputs import choose
 from pages.ui.picture import ColourBar, Pick, short, show_picture
-from pages.ui.setup import explain
 from pages.ui.tables import table
 from pages.ui.views import show_map
 from pages.ui.words import Say, plain
@@ -109,46 +107,6 @@ def _data(spec: RunSpec) -> tuple[Any, ...]:
     return (spec.dataset, spec.threshold, *spec.sizes()[:2])
 
 
-def _answers(say: Say, *questions: tuple[Any, ...]) -> tuple[Any, ...] | None:
-    """Ask the worker; while there is no answer say why, and look again every second."""
-    answers = _ask(questions)
-    if all(it.state == "ready" for it in answers):
-        st.session_state.pop("data arriving", None)
-        return tuple(it.value for it in answers)
-    if not _is_waiting(answers):
-        for error in {str(it.error): it.error for it in answers if it.error}.values():
-            st.warning(explain(say, error), icon=":material/lightbulb:")
-        st.button(say("Try again"), icon=":material/refresh:", key="data_again")
-        return None
-
-    def wait() -> None:
-        now = _ask(questions)
-        if not _is_waiting(now):
-            st.rerun()
-        arriving = next((it.error for it in now if it.error), None)
-        # The question is put anew every few seconds; in between, the last word on it stands.
-        if arriving is not None:
-            st.session_state["data arriving"] = arriving
-        last = st.session_state.get("data arriving")
-        text = explain(say, last) if last else say("The worker is looking at the data set.")
-        st.info(text, icon=":material/hourglass_top:")
-
-    st.fragment(wait, run_every=1.0, key="data_wait")()
-    return None
-
-
-def _ask(questions: tuple[tuple[Any, ...], ...]) -> list[Answer]:
-    return [engine().ask(*question) for question in questions]
-
-
-def _is_waiting(answers: list[Answer]) -> bool:
-    """Say whether an answer is still to come, and none has failed for good."""
-    failed = [it.error for it in answers if it.state == "failed"]
-    if any(not isinstance(error, DownloadingError) for error in failed):
-        return False
-    return bool(failed) or any(it.state == "pending" for it in answers)
-
-
 # -- pictures by class
 
 
@@ -169,7 +127,7 @@ def _show_pictures(say: Say, spec: RunSpec) -> None:
         )
         page = _turn_pages(say)
     count, columns = _MANY_CLASSES if len(names) > 4 else _FEW_CLASSES
-    answers = _answers(say, _examples(spec, _part(part), page, count))
+    answers = questions.ask(say, _examples(spec, _part(part), page, count), key="data_wait")
     if answers is None:
         return
     (shown,) = answers
@@ -269,7 +227,7 @@ def _show_split(say: Say, spec: RunSpec) -> None:
     _show_bar(say, [row for row in rows if row[1]])
     if not validation:
         st.caption(say("No pictures are kept for validation."))
-    answers = _answers(say, _summary(spec))
+    answers = questions.ask(say, _summary(spec), key="data_wait")
     if answers is None:
         return
     (numbers,) = answers
@@ -391,7 +349,9 @@ def _show_values(say: Say, spec: RunSpec) -> None:
         channel = _ask_channel(say) if colour else 0
         page = _turn_pages(say)
     count = (_MANY_CLASSES if len(names) > 4 else _FEW_CLASSES)[0]
-    answers = _answers(say, _summary(spec), _examples(spec, "training", page, count))
+    answers = questions.ask(
+        say, _summary(spec), _examples(spec, "training", page, count), key="data_wait"
+    )
     if answers is None:
         return
     numbers, shown = answers
@@ -575,7 +535,7 @@ def _say_scaling(say: Say, how: str, numbers: Summary) -> str:
 
 
 def _show_means(say: Say, spec: RunSpec) -> None:
-    answers = _answers(say, _summary(spec))
+    answers = questions.ask(say, _summary(spec), key="data_wait")
     if answers is None:
         return
     (numbers,) = answers
@@ -626,7 +586,9 @@ def _say_means(say: Say, numbers: Summary, names: list[str], known: list[int]) -
 
 
 def _show_threshold(say: Say, spec: RunSpec) -> None:
-    answers = _answers(say, _summary(spec), _examples(spec, "training", 0, _MANY_CLASSES[0]))
+    answers = questions.ask(
+        say, _summary(spec), _examples(spec, "training", 0, _MANY_CLASSES[0]), key="data_wait"
+    )
     if answers is None:
         return
     numbers, shown = answers

@@ -17,7 +17,7 @@ from cvcore.errors import CvCoreError
 from cvcore.history import Snapshot
 from cvcore.spec import LIMITS, OPTIMISERS, Augmentation, RunSpec
 from cvcore.time_travel import Confusion, Kernels, Look
-from pages.ui import address
+from pages.ui import address, questions
 from pages.ui.inputs import choose, decimal, number, switch
 from pages.ui.moments import LATEST, asked_for, choose_moment
 from pages.ui.picture import ColourBar, short, show_picture
@@ -80,14 +80,15 @@ def show(say: Say, run: str, snapshot: Snapshot | None, spec: RunSpec) -> None: 
         again = _choose_validation(say, snapshot.spec)
 
     def ask(among: tuple[float, ...]) -> list[Answer]:
-        then, put = asked_for(among), engine().ask
-        answers = [
-            put(time_travel.kernels, run, then),
-            put(time_travel.kernel_limit, run, among[-1]),
-            put(time_travel.look, run, then, picture - 1, position),
-            put(time_travel.confusion, run, then),
-        ]
-        return [*answers, put(time_travel.validation_accuracy, run, then)] if again else answers
+        then = asked_for(among)
+        again_too = [(time_travel.validation_accuracy, run, then)] if again else []
+        return questions.put(
+            (time_travel.kernels, run, then),
+            (time_travel.kernel_limit, run, among[-1]),
+            (time_travel.look, run, then, picture - 1, position),
+            (time_travel.confusion, run, then),
+            *again_too,
+        )
 
     kernels, limit, look, confusion, *validated = ask(moments)
     with left:
