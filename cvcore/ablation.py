@@ -46,7 +46,7 @@ class Effect:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Tested:
+class Examined:
     """How a network did on the first test pictures.
 
     Parameters
@@ -75,13 +75,13 @@ class WithoutEach:
 
     Parameters
     ----------
-    whole : Tested
+    whole : Examined
         With all of them.
     right : ndarray of int64, shape (filters,)
         Pictures that got their right name without this filter, of as many.
     """
 
-    whole: Tested
+    whole: Examined
     right: IntArray
 
     @property
@@ -163,7 +163,7 @@ def effect(url: str, subject: Subject, picture: Picture, layer: int) -> Effect:
     )
 
 
-def tested(url: str, subject: Subject) -> Tested:
+def examine(url: str, subject: Subject) -> Examined:
     """Ask a network, operated on or not, for the classes of the first test pictures.
 
     Raises
@@ -177,7 +177,7 @@ def tested(url: str, subject: Subject) -> Tested:
     from cvcore.opened import opened
 
     with opened(url, subject) as network:
-        return _test(network)
+        return _examine(network)
 
 
 def without_each(url: str, subject: Subject, layer: int) -> WithoutEach:
@@ -213,18 +213,18 @@ def without_each(url: str, subject: Subject, layer: int) -> WithoutEach:
             ),
             position=layer,
         )
-    whole = _test(network)
+    whole = _examine(network)
     right = []
     for one in range(count_of_filters(layers, layer)):
         off = Operation(layer=layer, filter=one, deed="off")
         network.become(url, replace(subject, operations=(*subject.operations, off)))
-        right.append(_test(network).right)
+        right.append(_examine(network).right)
     return WithoutEach(whole=whole, right=np.array(right, np.int64))
 
 
-def _test(network: "Opened") -> Tested:
+def _examine(network: "Opened") -> Examined:
     said = network.scores(network.data.test_images[:TEST_PICTURES]).argmax(axis=1)
-    return Tested(
+    return Examined(
         right=int((said == network.data.test_labels[:TEST_PICTURES]).sum()),
         pictures=len(said),
         all_pictures=len(network.data.test_images),

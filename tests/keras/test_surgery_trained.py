@@ -159,9 +159,9 @@ def test_an_operated_network_is_tested_like_another(
     operated = replace(subject, operations=OPERATIONS)
     kept = RunStore(url).weights(subject.run, subject.moment)
     assert kept is not None
-    tested = ablation.tested(url, operated)
-    assert tested.right == right(operate(kept, SPEC.network, OPERATIONS))
-    assert tested.accuracy == tested.right / 360
+    examined = ablation.examine(url, operated)
+    assert examined.right == right(operate(kept, SPEC.network, OPERATIONS))
+    assert examined.accuracy == examined.right / 360
 
 
 def test_layers_without_filters_are_said(url: str, subject: Subject) -> None:
