@@ -109,7 +109,10 @@ def _train_or_raise(
     turn: "Turn",
 ) -> None:
     digest = spec.digest()
-    kept = [epoch for epoch in store.branchable(digest) if spec.from_epoch <= epoch <= spec.epochs]
+    # Weights of epochs that the run's own story does not tell of are no start.
+    past = store.replay(digest)
+    told = past.snapshot().epoch.tolist() if past is not None else []
+    kept = [epoch for epoch in store.branchable(digest) if epoch in told and epoch <= spec.epochs]
     resumes = max(kept, default=0)
     store.begin(spec, resumes=resumes)
     reporter.emit(Preparing, host=platform.node(), process=os.getpid(), resumes=resumes)

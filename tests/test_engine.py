@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import psutil
@@ -231,6 +232,19 @@ def test_a_killed_worker_fails_the_run_at_once_and_a_fresh_one_goes_on_value_for
         assert_array_equal(getattr(resumed, name), getattr(whole, name))
     assert (resumed.test_loss, resumed.test_accuracy) == (whole.test_loss, whole.test_accuracy)
     assert trainer.branchable(digest) == (1, 2, 3, 4, 5, 6)
+
+
+def test_weights_of_a_run_whose_story_cannot_be_read_are_no_start(trainer: Engine) -> None:
+    spec = replace(REGULARISED, seed=27)
+    whole = finish(trainer, spec)
+    digest = spec.digest()
+    story = Path(store().url, digest, "spec.json")
+    story.write_text(story.read_text().replace('"seed"', '"of a later version"'))
+    trainer._histories.pop(digest)  # as if the server had begun anew
+    assert trainer.snapshot(digest) is None
+    again = finish(trainer, spec)
+    assert_array_equal(again.epoch, whole.epoch)
+    assert_array_equal(again.loss, whole.loss)
 
 
 def test_a_branch_with_nothing_changed_gives_its_parents_remaining_epochs(trainer: Engine) -> None:
