@@ -15,6 +15,10 @@ _TABLE = """
 }
 .cv-table :is(th, td).text { text-align: left; }
 .cv-table tr.total { font-weight: 600; }
+@media (max-width: 640px) {
+  .cv-table :is(th, td) { padding-inline: 0.35rem; white-space: normal; }
+  .cv-table .text { min-width: 3.5rem; }
+}
 </style>
 """
 
