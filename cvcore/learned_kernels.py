@@ -7,21 +7,18 @@ weights and need no TensorFlow.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from types import MappingProxyType
 
 import numpy as np
 
-from cvcore import kernels
 from cvcore.arithmetic import layer_table
 from cvcore.arrays import AnyArray, FloatArray
 from cvcore.datasets import DATASETS
 from cvcore.errors import N_, EngineError, SettingError
-from cvcore.kernels import KERNELS
 from cvcore.networks import Convolution, Dense, Network
 from cvcore.runs import RunStore
 from cvcore.spec import RunSpec
 from cvcore.subjects import Subject, spec_of
-from cvcore.surgery import operate
+from cvcore.surgery import kernels_of, operate
 
 SMALLEST = 3
 """Pixels along a side from which on a kernel has room for what the hand-made ones do."""
@@ -160,12 +157,11 @@ def seen_by(spec: RunSpec, place: int) -> tuple[int, int, int]:
     return 1, values, 1
 
 
-@lru_cache(maxsize=16)
 def hand_made(size: int) -> Mapping[str, FloatArray]:
-    """Return the Filters page's kernels in a layer's size.
+    """Return the Filters page's kernels that a kernel of a size can be like.
 
-    Those with a setting for their size are made for it; the others get zeros about them. Random
-    ones are left out, and those that are the same everywhere, which are like none.
+    Those of `cvcore.surgery.kernels_of`, but for those that are the same everywhere, which are
+    like none.
 
     Parameters
     ----------
@@ -175,25 +171,10 @@ def hand_made(size: int) -> Mapping[str, FloatArray]:
     -------
     mapping of str to ndarray of float32, shape (size, size)
         By their names in `cvcore.kernels.KERNELS`; none below `SMALLEST`.
-
-    Examples
-    --------
-    >>> hand_made(5)["sobel_y"][:, 2]
-    array([ 0., -2.,  0.,  2.,  0.], dtype=float32)
     """
     if size < SMALLEST:
-        return MappingProxyType({})
-    made: dict[str, FloatArray] = {}
-    for name, kernel in KERNELS.items():
-        if "seed" in kernel.parameters:
-            continue
-        if "size" in kernel.parameters:
-            weights = kernel(size=size)
-        else:
-            weights = kernels.resize(kernel.weights, size, size)
-        if np.ptp(weights) > 0:
-            made[name] = weights
-    return MappingProxyType(made)
+        return {}
+    return {name: weights for name, weights in kernels_of(size).items() if np.ptp(weights) > 0}
 
 
 def resemblance(weights: FloatArray) -> Resemblance:
@@ -218,6 +199,7 @@ def resemblance(weights: FloatArray) -> Resemblance:
 
     Examples
     --------
+    >>> from cvcore.kernels import KERNELS
     >>> inverse = -3 * KERNELS["sobel_x"].weights[..., np.newaxis]
     >>> resemblance(inverse).best(0)[0]
     ('sobel_x', -1.0)

@@ -4,6 +4,8 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
+from types import MappingProxyType
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -11,6 +13,7 @@ import numpy as np
 from cvcore import kernels
 from cvcore.arrays import AnyArray, FloatArray
 from cvcore.errors import N_, SettingError
+from cvcore.kernels import KERNELS
 from cvcore.networks import (
     Activation,
     ActivationLayer,
@@ -164,6 +167,40 @@ def count_of_filters(network: Network, place: int) -> int:
     if isinstance(layer, Dense):
         return layer.units
     raise AssertionError(layer)
+
+
+@lru_cache(maxsize=16)
+def kernels_of(size: int) -> Mapping[str, FloatArray]:
+    """Return the Filters page's kernels in a layer's size.
+
+    Those with a setting for their size are made for it; the others are of 3 × 3, and get zeros
+    about them. Random ones are left out.
+
+    Parameters
+    ----------
+    size : int
+
+    Returns
+    -------
+    mapping of str to ndarray of float32, shape (size, size)
+        By their names in `cvcore.kernels.KERNELS`.
+
+    Examples
+    --------
+    >>> kernels_of(5)["sobel_y"][:, 2]
+    array([ 0., -2.,  0.,  2.,  0.], dtype=float32)
+    >>> list(kernels_of(2))
+    ['box', 'gaussian', 'motion_blur']
+    """
+    made: dict[str, FloatArray] = {}
+    for name, kernel in KERNELS.items():
+        if "seed" in kernel.parameters:
+            continue
+        if "size" in kernel.parameters:
+            made[name] = kernel(size=size)
+        elif size >= len(kernel.weights):
+            made[name] = kernels.resize(kernel.weights, size, size)
+    return MappingProxyType(made)
 
 
 def to_text(operations: Sequence[Operation]) -> str:

@@ -69,6 +69,7 @@ def settings(say: Say, spec: RunSpec) -> list[tuple[str, str]]:
         (say("Zoom"), f"{augmentation.zoom:g}"),
         (say("Mirror half of them"), yes if augmentation.flip else no),
         (say("What comes in from outside"), say(FILL_MODES[augmentation.fill_mode])),
+        (say("Operations on filters"), f"{len(spec.surgery)}"),
     ]
 
 

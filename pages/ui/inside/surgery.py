@@ -1,8 +1,736 @@
-"""View surgery."""
+"""Operations on filters: what they change, which filter matters most, and training on with them."""
 
-from pages.ui.inside.scene import Scene
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, Literal
+
+import numpy as np
+import streamlit as st
+
+from cvcore import ablation, learned_kernels
+from cvcore import kernels as filters
+from cvcore.ablation import Effect, Examined, WithoutEach
+from cvcore.arrays import ByteArray, FloatArray
+from cvcore.display import signed_colours, unsigned_colours
+from cvcore.engine import Answer, engine
+from cvcore.errors import CvCoreError
+from cvcore.kernels import KERNELS
+from cvcore.learned_kernels import Learned
+from cvcore.networks import Convolution
+from cvcore.spec import LIMITS
+from cvcore.subjects import Subject
+from cvcore.surgery import MOST, Operation, count_of_filters, kernels_of, places, to_text
+from pages.ui import address, questions
+from pages.ui.gallery import Tile, show_gallery
+from pages.ui.inputs import choose, number
+from pages.ui.inside.kernels import KERNEL, choose_layer, grid_of, pick_filter
+from pages.ui.inside.scene import SURGERY, Scene
+from pages.ui.inside.take import take_picture
+from pages.ui.kernel_grid import edit_kernel
+from pages.ui.moments import LATEST
+from pages.ui.picture import ColourBar, Pick, short, show_picture
+from pages.ui.probabilities import show_probabilities
+from pages.ui.run_input import settings_of
+from pages.ui.setup import explain
+from pages.ui.spoken import show_spoken
+from pages.ui.tables import table
+from pages.ui.train.press import remember_run
 from pages.ui.words import Say
+
+_ABLATED = "network without each filter"
+_REFUSED, _WRONG_CELL = "operated branch refused", "operated cell refused"
+_MORE_EPOCHS = 3
+_MOST_TILES = 64
+_CHANGED = 1e-6
 
 
 def show(say: Say, scene: Scene) -> None:
-    """Draw it."""
+    """Let a visitor operate on filters, and show what that changes."""
+    offered = places(scene.spec.network)
+    if not offered:
+        st.info(
+            say(
+                "This network has one layer of weights, whose units are the classes themselves: "
+                "there is no filter that could be switched off. Choose a network with a "
+                "convolution or a hidden dense layer."
+            ),
+            icon=":material/lightbulb:",
+        )
+        return
+    place, one, operation = _choose_operation(say, scene, offered)
+    before = replace(scene.subject, operations=())
+    answers = questions.ask(
+        say,
+        (ablation.effect, scene.subject, scene.picture, place),
+        (ablation.examine, before),
+        (ablation.examine, scene.subject),
+        *(
+            [(learned_kernels.learned, scene.subject, place, 0)]
+            if operation is None  # by hand: the grid shows the weights
+            else []
+        ),
+        key="surgery_wait",
+    )
+    if answers is None:
+        return
+    effect, was, now, *weights = answers
+    if weights:
+        _offer_grid(say, scene, place, one, weights[0])
+    _say_what_changed(say, scene, place, effect, was, now)
+    maps, classes = st.columns([1, 1.05], gap="medium")
+    with maps:
+        _show_maps(say, scene, effect, place, one)
+    with classes:
+        _show_classes(say, scene, effect, was, now)
+    _show_operations(say, scene)
+    _show_importance(say, scene, place, effect)
+    _offer_branch(say, scene)
+
+
+# -- what to do
+
+
+def _is_convolution(scene: Scene, place: int) -> bool:
+    return isinstance(scene.spec.network[place - 1], Convolution)
+
+
+def _choose_operation(
+    say: Say, scene: Scene, offered: Sequence[int]
+) -> tuple[int, int, Operation | None]:
+    """Ask for a layer, a filter and a deed, and offer to do it.
+
+    Returns
+    -------
+    place : int
+        The layer's, from 1.
+    one : int
+        The filter, from 0.
+    operation : Operation or None
+        What is offered; None where the weights themselves are to be changed.
+    """
+    with st.container(horizontal=True, vertical_alignment="bottom", key="surgery_what"):
+        place = choose_layer(say, scene, offered)
+        count = count_of_filters(scene.spec.network, place)
+        convolution = _is_convolution(scene, place)
+        one = (
+            number(
+                say("Filter (1 to {count})", count=count)
+                if convolution
+                else say("Unit (1 to {count})", count=count),
+                key=KERNEL,
+                default=1,
+                low=1,
+                high=count,
+                style="box",
+            )
+            - 1
+        )
+        deeds = {"off": say("Switch it off")}
+        if convolution:
+            deeds["kernel"] = say("Set it to a kernel")
+        deeds["random"] = say("Give it random weights")
+        if convolution:
+            deeds["hand"] = say("Change it by hand")
+        if count > 1:
+            deeds["swap"] = say("Swap it with another")
+        deed = choose(say("Operation"), deeds, key="in_deed", default="off")
+        operation = _operation(say, scene, place, one, deed)
+        full = len(scene.subject.operations) >= MOST
+        if operation is not None:
+            st.button(
+                say("Do it"),
+                type="primary",
+                icon=":material/content_cut:",
+                key="surgery_do",
+                on_click=_do,
+                args=(scene, operation),
+                disabled=full or operation in scene.subject.operations[-1:],
+            )
+    if full:
+        st.caption(say("No more than {count} operations can be done; undo some first.", count=MOST))
+    return place, one, operation
+
+
+def _operation(say: Say, scene: Scene, place: int, one: int, deed: str) -> Operation | None:
+    """Ask for what else a deed needs."""
+    plain = Operation(layer=place, filter=one, deed="off")
+    match deed:
+        case "kernel":
+            made = kernels_of(learned_kernels.seen_by(scene.spec, place)[0])
+            name = choose(
+                say("Kernel"),
+                {name: _kernel_name(say, name) for name in made},
+                key="in_deed_kernel",
+                default="laplacian" if "laplacian" in made else next(iter(made)),
+            )
+            return replace(plain, deed="kernel", kernel=_rows(made[name]))
+        case "random":
+            # Another press draws others: the seed is how many operations there have been.
+            return replace(plain, deed="random", seed=len(scene.subject.operations))
+        case "swap":
+            count = count_of_filters(scene.spec.network, place)
+            other = (
+                number(
+                    say("With (1 to {count})", count=count),
+                    key="in_deed_other",
+                    default=2,
+                    low=1,
+                    high=count,
+                    style="box",
+                )
+                - 1
+            )
+            return replace(plain, deed="swap", other=other)
+        case "hand":
+            return None
+    return plain
+
+
+def _rows(kernel: FloatArray) -> tuple[tuple[float, ...], ...]:
+    return tuple(map(tuple, kernel.tolist()))
+
+
+def _kernel_name(say: Say, name: str) -> str:
+    return say(KERNELS[name].label)
+
+
+def _do(scene: Scene, operation: Operation) -> None:
+    """Do one more operation; for a click."""
+    if len(scene.subject.operations) < MOST:
+        st.session_state[SURGERY] = to_text((*scene.subject.operations, operation))
+
+
+def _offer_grid(say: Say, scene: Scene, place: int, one: int, learned: Learned) -> None:
+    """Show a filter's weights in fields; a changed one is an operation at once."""
+    weights = (learned.weights[..., one] * learned.channels).astype(np.float32)
+
+    def change(row: int, column: int, text: str) -> None:
+        try:
+            value = filters.parse_weight(text, row=row, column=column)
+        except CvCoreError as error:
+            st.session_state[_WRONG_CELL] = error
+            return
+        changed = weights.copy()
+        changed[row, column] = value
+        done = scene.subject.operations
+        # Several cells of one filter in a row are one operation.
+        if done and (done[-1].layer, done[-1].filter, done[-1].deed) == (place, one, "kernel"):
+            done = done[:-1]
+        operation = Operation(layer=place, filter=one, deed="kernel", kernel=_rows(changed))
+        if len(done) < MOST:
+            st.session_state[SURGERY] = to_text((*done, operation))
+
+    with st.container(horizontal=True, vertical_alignment="center", key="surgery_hand"):
+        with st.container(width=max(3, len(weights)) * 62):
+            edit_kernel(say, weights, key="surgery_grid", on_cell=change)
+        with st.container(width="stretch"):
+            st.caption(
+                say(
+                    "The weights of filter {number}. Write into a cell, and the network has it at "
+                    "once.",
+                    number=one + 1,
+                )
+                if learned.channels == 1
+                else say(
+                    "The weights of filter {number}, added up over its {count} input channels. "
+                    "Write into a cell, and each channel gets an equal part of all of them.",
+                    number=one + 1,
+                    count=learned.channels,
+                )
+            )
+    error = st.session_state.pop(_WRONG_CELL, None)
+    if error is not None:
+        st.warning(explain(say, error), icon=":material/lightbulb:")
+
+
+# -- what it changes
+
+
+def _say_what_changed(
+    say: Say, scene: Scene, place: int, effect: Effect, was: Examined, now: Examined
+) -> None:
+    if not scene.subject.operations:
+        show_spoken(
+            say(
+                "Nothing is changed yet: choose a filter, with a click or by its number, and what "
+                "to do with it."
+            ),
+            key="surgery_said",
+        )
+        return
+    changed = np.abs(effect.maps_after - effect.maps_before).max(axis=(0, 1)) > _CHANGED
+    old, new = int(effect.before.argmax()), int(effect.after.argmax())
+    parts = [
+        say(
+            "{changed} of {count} maps of layer {position} are others now.",
+            changed=int(changed.sum()),
+            count=changed.size,
+            position=place,
+        ),
+        say(
+            "The network now takes this picture for {new} ({after} %) instead of {old} "
+            "({before} %).",
+            new=scene.names[new],
+            old=scene.names[old],
+            after=f"{100 * float(effect.after[new]):.1f}",
+            before=f"{100 * float(effect.before[old]):.1f}",
+        )
+        if old != new
+        else say(
+            "It still takes this picture for {name}: {after} % instead of {before} %.",
+            name=scene.names[old],
+            after=f"{100 * float(effect.after[old]):.1f}",
+            before=f"{100 * float(effect.before[old]):.1f}",
+        ),
+        _accuracy_sentence(say, was, now),
+    ]
+    show_spoken(" ".join(parts), key="surgery_said")
+
+
+def _accuracy_sentence(say: Say, was: Examined, now: Examined) -> str:
+    values = {
+        "before": f"{was.accuracy:.4f}",
+        "after": f"{now.accuracy:.4f}",
+        "right": abs(now.right - was.right),
+    }
+    if now.right < was.right:
+        return say(
+            "Test accuracy falls from {before} to {after}: {right} pictures fewer are right.",
+            **values,
+        )
+    if now.right > was.right:
+        return say(
+            "Test accuracy rises from {before} to {after}: {right} pictures more are right.",
+            **values,
+        )
+    return say("Test accuracy stays at {before}.", **values)
+
+
+def _paint(before: FloatArray, after: FloatArray) -> tuple[ByteArray, ByteArray, ColourBar]:
+    """Colour two stacks of maps alike: around zero where some value is below it."""
+    low = min(float(before.min()), float(after.min()))
+    high = max(float(before.max()), float(after.max()))
+    colours: Literal["signed", "viridis"] = "signed" if low < 0 else "viridis"
+    limit = (max(-low, high) if low < 0 else high) or 1.0
+
+    def paint(maps: FloatArray) -> ByteArray:
+        planes = [maps[..., it] for it in range(maps.shape[2])]
+        return np.stack(
+            [
+                signed_colours(it, limit=limit)
+                if colours == "signed"
+                else unsigned_colours(it, colours="viridis", low=0.0, high=limit)
+                for it in planes
+            ]
+        )
+
+    start = -limit if colours == "signed" else 0.0
+    return paint(before), paint(after), ColourBar(colours=colours, low=start, high=limit)
+
+
+def _show_maps(say: Say, scene: Scene, effect: Effect, place: int, one: int) -> None:
+    before, after, bar = _paint(effect.maps_before, effect.maps_after)
+    count = len(before)
+    operated = bool(scene.subject.operations)
+    stacks = [(say("Feature maps before"), "before", before, effect.maps_before)]
+    if operated:
+        stacks.append((say("After"), "after", after, effect.maps_after))
+    if not _is_convolution(scene, place):
+        names = {"before": say("Units before"), "after": say("After")}
+        stacks = [(names[key], key, planes, maps) for _, key, planes, maps in stacks]
+    for caption, key, planes, maps in stacks:
+        whole, columns, window = grid_of(planes, one)
+
+        def pick(row: int, column: int, columns: int = columns) -> None:
+            pick_filter(min(row * columns + column, count - 1))
+
+        show_picture(
+            whole,
+            key=f"surgery_{key}",
+            caption=caption,
+            limit=165 if operated else 330,
+            bar=bar,
+            window=window,
+            alt=say(
+                "{name}: {count} maps of {height} × {width}, from {low} to {high}",
+                name=caption,
+                count=count,
+                height=maps.shape[0],
+                width=maps.shape[1],
+                low=short(float(maps.min())),
+                high=short(float(maps.max())),
+            ),
+            pick=Pick(
+                key=f"surgery_pick_{key}",
+                label=say("Choose a filter with the arrow keys"),
+                at=divmod(one, columns),
+                shape=(math.ceil(count / columns), columns),
+                on_change=pick,
+            ),
+        )
+    take_picture(say, grid_of(after, one)[0], name="operated-maps", key="surgery_take")
+
+
+def _show_classes(say: Say, scene: Scene, effect: Effect, was: Examined, now: Examined) -> None:
+    left, right = st.columns(2, gap="small")
+    for column, name, probabilities in (
+        (left, say("Before"), effect.before),
+        (right, say("After"), effect.after),
+    ):
+        with column:
+            st.markdown(f"**{name}**")
+            show_probabilities(say, probabilities, scene.names, true=effect.label)
+    table(
+        say("Test accuracy"),
+        ["", say("Before"), say("After"), say("Difference")],
+        [
+            (
+                say("Test accuracy"),
+                f"{was.accuracy:.4f}",
+                f"{now.accuracy:.4f}",
+                _signed(now.accuracy - was.accuracy),
+            ),
+            (say("Pictures named rightly"), was.right, now.right, _whole(now.right - was.right)),
+        ],
+    )
+    st.caption(
+        say("On all {count} test pictures.", count=f"{was.pictures:,}")
+        if was.pictures == was.all_pictures
+        else say(
+            "On the first {count} of {all} test pictures.",
+            count=f"{was.pictures:,}",
+            all=f"{was.all_pictures:,}",
+        )
+    )
+
+
+def _signed(value: float) -> str:
+    return f"{value:+.4f}".replace("-", "−") if abs(value) >= 0.00005 else "0"
+
+
+def _whole(value: int) -> str:
+    return f"{value:+d}".replace("-", "−") if value else "0"
+
+
+# -- what was done
+
+
+def _show_operations(say: Say, scene: Scene) -> None:
+    done = scene.subject.operations
+    if not done:
+        return
+    with st.container(border=True, key="surgery_done"):
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.markdown("**" + say("What was done") + "**", width="content")
+            st.button(
+                say("Undo the last"),
+                icon=":material/undo:",
+                key="surgery_undo",
+                on_click=address.apply,
+                args=({SURGERY: to_text(done[:-1])},),
+            )
+            st.button(
+                say("Undo all of it"),
+                icon=":material/restart_alt:",
+                key="surgery_undo_all",
+                on_click=address.apply,
+                args=({SURGERY: ""},),
+            )
+        st.markdown("\n".join(f"1. {_describe(say, it)}" for it in done))
+
+
+def _describe(say: Say, operation: Operation) -> str:
+    values = {"number": operation.filter + 1, "position": operation.layer}
+    match operation.deed:
+        case "off":
+            return say("Filter {number} of layer {position} is off.", **values)
+        case "random":
+            return say("Filter {number} of layer {position} has random weights.", **values)
+        case "swap":
+            return say(
+                "Filters {number} and {other} of layer {position} have changed places.",
+                other=operation.other + 1,
+                **values,
+            )
+        case "kernel":
+            made = kernels_of(len(operation.kernel))
+            name = next(
+                (it for it, kernel in made.items() if _rows(kernel) == operation.kernel), ""
+            )
+            if name:
+                return say(
+                    "Filter {number} of layer {position} is set to: {kernel}.",
+                    kernel=_kernel_name(say, name),
+                    **values,
+                )
+            return say("Filter {number} of layer {position} has weights of your own.", **values)
+
+
+# -- which one matters most
+
+
+def _show_importance(say: Say, scene: Scene, place: int, effect: Effect) -> None:
+    """Offer the test without each filter, and show it for as long as it is of this layer."""
+    st.markdown("**" + say("Which single filter matters most?") + "**")
+    here = (scene.subject, place)
+    asked: tuple[Subject, int] | None = st.session_state.get(_ABLATED)
+    if asked is None or (asked[0].run, asked[0].moment, asked[1]) != (
+        scene.run,
+        scene.subject.moment,
+        place,
+    ):
+        asked = here
+    answer = engine().computed(ablation.without_each, *asked)
+    if asked != here and engine().computed(ablation.without_each, *here) is not None:
+        asked, answer = here, engine().computed(ablation.without_each, *here)
+    if answer is None or answer.state == "failed" or asked != here:
+        count = count_of_filters(scene.spec.network, place)
+        st.button(
+            say("Test the network without each of the {count}", count=count),
+            icon=":material/leaderboard:",
+            key="surgery_each",
+            on_click=_ablate,
+            args=here,
+            help=say("It is tested once for each of them, which can take a while."),
+        )
+    if answer is None:
+        return
+    if answer.error is not None:
+        st.warning(explain(say, answer.error), icon=":material/lightbulb:")
+    elif answer.state == "ready":
+        if asked != here:
+            st.caption(say("Of the network before the latest operations:"))
+        _show_without(say, scene, place, answer.value, effect)
+    else:
+        _await(say, answer)
+
+
+def _ablate(subject: Subject, place: int) -> None:
+    st.session_state[_ABLATED] = (subject, place)
+    engine().compute(ablation.without_each, subject, place)
+
+
+def _await(say: Say, answer: Answer) -> None:
+    def look() -> None:
+        if answer.state != "pending":
+            st.rerun()
+        st.caption(say("The worker tests the network without each filter; it waits for trainings."))
+
+    st.fragment(look, run_every=0.7, key="surgery_each_wait")()
+
+
+def _show_without(say: Say, scene: Scene, place: int, without: WithoutEach, effect: Effect) -> None:
+    order = ablation.by_importance(without.right).tolist()
+    accuracy, whole = without.accuracy, without.whole.accuracy
+    lost = without.whole.right - without.right
+    worst = order[0]
+    unmissed = int((lost == 0).sum())
+    better = int((lost < 0).sum())
+    text = (
+        say(
+            "Filter {number} matters most: without it {after} of the test pictures are right "
+            "instead of {before}.",
+            number=worst + 1,
+            after=f"{float(accuracy[worst]):.4f}",
+            before=f"{whole:.4f}",
+        )
+        if lost[worst] > 0
+        else say("No single filter is missed: the others make up for it.")
+    )
+    text += " " + say(
+        "Of {count}, {unmissed} can be left out without any change, and {better} even with a gain.",
+        count=lost.size,
+        unmissed=unmissed,
+        better=better,
+    )
+    st.markdown(text)
+    _show_bars(say, order, accuracy, whole)
+    planes = _paint(effect.maps_before, effect.maps_before)[0]
+    tiles = [
+        Tile(
+            image=planes[it],
+            head=f"{it + 1}",
+            note=_whole(int(-lost[it])),
+            alt=say("Map of filter {number}", number=it + 1),
+        )
+        for it in order[:_MOST_TILES]
+    ]
+    st.caption(
+        say("By what is lost without it, in pictures named rightly. Choose one to switch it off.")
+    )
+
+    def switch_off(tile: int) -> None:
+        st.session_state[_ABLATED] = _asked_or(scene, place)
+        pick_filter(order[tile])
+        _do(scene, Operation(layer=place, filter=order[tile], deed="off"))
+
+    with st.container(height=230, border=False):
+        show_gallery(
+            tiles,
+            label=say("Filters by what is lost without them"),
+            key="surgery_each_tiles",
+            on_choose=switch_off,
+        )
+    with st.expander(say("Accuracy without each filter, as a table")):
+        table(
+            say("Accuracy without each filter"),
+            [say("Without filter"), say("Test accuracy"), say("Difference"), say("Pictures")],
+            [
+                (
+                    it + 1,
+                    f"{float(accuracy[it]):.4f}",
+                    _signed(float(accuracy[it]) - whole),
+                    _whole(int(-lost[it])),
+                )
+                for it in order
+            ],
+            text=(),
+        )
+
+
+def _asked_or(scene: Scene, place: int) -> tuple[Subject, int]:
+    """Return whose test is on show, so that it stays there when something is done."""
+    asked: tuple[Subject, int] | None = st.session_state.get(_ABLATED)
+    return asked if asked is not None and asked[1] == place else (scene.subject, place)
+
+
+def _show_bars(say: Say, order: Sequence[int], accuracy: FloatArray, whole: float) -> None:
+    lowest = float(accuracy.min())
+    # Bars begin at zero only where the differences can be seen so.
+    floor = 0.0 if lowest < 0.6 * whole else max(lowest - 0.25 * (whole - lowest) - 0.005, 0.0)
+    values = [
+        {"filter": f"{it + 1}", "accuracy": float(accuracy[it]), "floor": floor} for it in order
+    ]
+    axis: dict[str, Any] = {
+        "field": "accuracy",
+        "type": "quantitative",
+        "title": say("Test accuracy without it"),
+        "scale": {"domainMin": floor, "nice": False, "zero": False},
+    }
+    st.vega_lite_chart(
+        {
+            "height": 170,
+            "layer": [
+                {
+                    "data": {"values": values},
+                    "mark": {"type": "bar", "color": "#009E73"},
+                    "encoding": {
+                        "x": {
+                            "field": "filter",
+                            "type": "nominal",
+                            "sort": [it["filter"] for it in values],
+                            "title": say("Filter, the one that matters most first"),
+                            "axis": {"labelAngle": 0, "labelOverlap": True},
+                        },
+                        "y": axis,
+                        "y2": {"field": "floor"},
+                        "tooltip": [
+                            {"field": "filter", "title": say("Filter")},
+                            {"field": "accuracy", "format": ".4f", "title": say("Test accuracy")},
+                        ],
+                    },
+                },
+                {
+                    "data": {"values": [{"accuracy": whole}]},
+                    "mark": {"type": "rule", "strokeDash": [5, 4], "strokeWidth": 2},
+                    "encoding": {"y": axis, "color": {"value": "#D55E00"}},
+                },
+            ],
+        },
+        key="surgery_each_bars",
+        alt=say(
+            "A bar for each filter: the test accuracy without it. Dashed: with all of them, "
+            "{accuracy}.",
+            accuracy=f"{whole:.4f}",
+        ),
+    )
+    st.caption(
+        say("Dashed: with all of them, {accuracy}.", accuracy=f"{whole:.4f}")
+        if floor == 0
+        else say(
+            "Dashed: with all of them, {accuracy}. The bars begin at {floor}, not at 0.",
+            accuracy=f"{whole:.4f}",
+            floor=f"{floor:.3f}",
+        )
+    )
+
+
+# -- training on
+
+
+def _offer_branch(say: Say, scene: Scene) -> None:
+    with st.expander(say("Train on from here: can it learn without, or again?"), expanded=True):
+        kept = [it for it in engine().branchable(scene.run) if 1 <= it < LIMITS["epochs"][1]]
+        moment = scene.subject.moment
+        if not scene.subject.operations:
+            st.caption(say("Operate on a filter first; then the network can learn on as it is."))
+            return
+        if not kept:
+            st.caption(say("You can train on as soon as an epoch is finished and kept."))
+            return
+        if moment not in kept:
+            near = min(kept, key=lambda it: abs(it - moment))
+            st.caption(
+                say(
+                    "Training can go on only from an epoch whose whole state is kept; the nearest "
+                    "is epoch {epoch}.",
+                    epoch=near,
+                )
+            )
+            st.button(
+                say("Go to epoch {epoch}", epoch=near),
+                key="surgery_near",
+                on_click=address.apply,
+                args=({"moment": LATEST if near == scene.moments[-1] else f"{near:g}"},),
+            )
+            return
+        epoch = int(moment)
+        with st.container(horizontal=True, vertical_alignment="bottom", key="surgery_branch"):
+            more = number(
+                say("Epochs to add"),
+                key="in_more_epochs",
+                default=_MORE_EPOCHS,
+                low=1,
+                high=int(LIMITS["epochs"][1]) - epoch,
+                style="box",
+            )
+            pressed = st.button(
+                say("Train on from here"),
+                icon=":material/call_split:",
+                key="surgery_train",
+            )
+        st.caption(
+            say(
+                "A branch of its own, from epoch {epoch} to {last}: it begins with the operated "
+                "weights, and the optimiser remembers what it did. A filter that is off behind a "
+                "ReLU gets no gradient; the others learn to do without it.",
+                epoch=epoch,
+                last=epoch + more,
+            )
+        )
+        error: CvCoreError | None = st.session_state.pop(_REFUSED, None)
+        if error is not None:
+            st.warning(explain(say, error), icon=":material/lightbulb:")
+        if pressed:
+            _branch(scene, epoch, more)
+
+
+def _branch(scene: Scene, epoch: int, more: int) -> None:
+    """Begin a branch and go to where its curves are."""
+    spec = replace(
+        scene.spec,
+        parent=scene.run,
+        from_epoch=epoch,
+        epochs=epoch + more,
+        surgery=scene.subject.operations,
+    )
+    try:
+        digest = engine().submit(spec)
+    except CvCoreError as error:
+        st.session_state[_REFUSED] = error
+        st.rerun()
+    remember_run(digest)
+    # The branch has the operations in itself: to do them again would undo swaps.
+    address.apply({**settings_of(spec), SURGERY: "", "show": "learn", "moment": LATEST})
+    st.switch_page("pages/train.py")
