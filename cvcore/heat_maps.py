@@ -24,8 +24,10 @@ from cvcore.waking import import_tensorflow
 if TYPE_CHECKING:  # imported in workers alone
     from cvcore.opened import Opened
 
-Method: TypeAlias = Literal["grad_cam", "occlusion", "gradient", "gradient_input"]
+Method: TypeAlias = Literal["grad_cam", "hires_cam", "occlusion", "gradient", "gradient_input"]
 METHODS: tuple[Method, ...] = get_args(Method)
+OF_A_LAYER: tuple[Method, ...] = ("grad_cam", "hires_cam")
+"""Those that look at the maps of a layer, and have nothing to say where there are none."""
 
 _BATCH = 256  # pictures with something hidden that exist at a time
 
@@ -36,10 +38,10 @@ class Way:
 
     Parameters
     ----------
-    method : {'grad_cam', 'occlusion', 'gradient', 'gradient_input'}
-        See `grad_cam`, `occlusion` and `gradient`; the last is the gradient times the input.
+    method : {'grad_cam', 'hires_cam', 'occlusion', 'gradient', 'gradient_input'}
+        See the functions of these names; the last is the gradient times the input.
     layer : int, optional
-        For Grad-CAM: the place, from 1, of a layer that gives maps.
+        For Grad-CAM and HiResCAM: the place, from 1, of a layer that gives maps.
     patch, stride : int, optional
         For occlusion: side of the square that hides, and its step, in pixels.
     fill : {'mean', 'black', 'blur'}, optional
@@ -62,10 +64,10 @@ class HeatMap:
     image : ndarray of uint8, shape (height, width, channels)
         The picture, as the data set has it.
     values : ndarray of float32, shape (height, width)
-        The map as its authors show it: Grad-CAM after ReLU and the gradient's magnitude have
-        no negative values; occlusion and gradient × input have.
+        The map as it is shown: Grad-CAM and HiResCAM after ReLU and the gradient's magnitude
+        have no negative values; occlusion and gradient × input have.
     signed : ndarray of float32, shape (height, width)
-        The same with its signs: Grad-CAM before ReLU, the gradient itself.
+        The same with its signs: before ReLU, the gradient itself.
     cells : ndarray of float32, shape (rows, columns)
         What was computed, with its signs, before it was brought to the picture's size: a
         value for each of the layer's positions, for each place of the square, or for each
@@ -137,14 +139,16 @@ def explain(network: "Opened", image: ByteArray, label: int, way: Way) -> HeatMa
         )
         values = signed
     else:
-        if way.method == "grad_cam":
+        of_a_layer = way.method in OF_A_LAYER
+        if of_a_layer:
             check_layer(spec, way.layer)
         wanted = np.zeros((1, classes), np.float32)
         wanted[0, label] = 1
         passed, slopes = network.back(network.see(image[np.newaxis]), wanted)
         scores = np.asarray(passed.sums[-1])[0]
-        if way.method == "grad_cam":
-            cells = grad_cam(
+        if of_a_layer:
+            weigh = grad_cam if way.method == "grad_cam" else hires_cam
+            cells = weigh(
                 np.asarray(passed.outputs[way.layer - 1])[0],
                 np.asarray(slopes.outputs[way.layer - 1])[0],
             )
@@ -202,6 +206,32 @@ def grad_cam(maps: FloatArray, slopes: FloatArray) -> FloatArray:
     """
     weights = slopes.mean(axis=(0, 1))
     summed: FloatArray = maps @ weights
+    return summed
+
+
+def hires_cam(maps: FloatArray, slopes: FloatArray) -> FloatArray:
+    """Multiply a layer's maps by the gradient where it is, before ReLU.
+
+    Grad-CAM's mean over space forgets that a network which flattens its maps has other
+    weights for each place. Where one dense layer follows, this map and the bias add up to
+    the score.
+
+    Parameters
+    ----------
+    maps, slopes : ndarray of float32, shape (rows, columns, channels)
+        As for `grad_cam`.
+
+    Returns
+    -------
+    ndarray of float32, shape (rows, columns)
+        The sum over channels of each map times its gradient.
+
+    References
+    ----------
+    .. [1] R. L. Draelos, L. Carin, "Use HiResCAM instead of Grad-CAM for faithful
+       explanations of convolutional neural networks", arXiv:2011.08891, 2020.
+    """
+    summed: FloatArray = (maps * slopes).sum(axis=2)
     return summed
 
 

@@ -284,7 +284,7 @@ def shuffled(
         learned = heat_maps.explain(network, image, label, way)
         with _shuffled_weights(network, seed):
             without = heat_maps.explain(network, image, label, way)
-    before_relu = way.method == "grad_cam"
+    before_relu = way.method in heat_maps.OF_A_LAYER
     one, other = (it.signed if before_relu else it.values for it in (learned, without))
     return Shuffled(
         learned=learned,

@@ -11,7 +11,7 @@ from cvcore.arrays import ByteArray, FloatArray
 from cvcore.data_views import lay_out
 from cvcore.datasets import DATASETS
 from cvcore.errors import N_
-from cvcore.heat_maps import HeatMap, Method, Way
+from cvcore.heat_maps import OF_A_LAYER, HeatMap, Method, Way
 from cvcore.subjects import Fill
 from cvcore.time_travel import positions_with_maps
 from pages.ui import questions
@@ -25,11 +25,13 @@ from pages.ui.words import Say
 
 NAMES: dict[Method, str] = {
     "grad_cam": N_("Grad-CAM"),
+    "hires_cam": N_("HiResCAM"),
     "occlusion": N_("Occlusion"),
     "gradient": N_("Gradient"),
     "gradient_input": N_("Gradient × input"),
 }
-_BESIDE = "beside"  # all maps side by side
+_BESIDE = "beside"  # these maps side by side:
+_COMPARED: tuple[Method, ...] = ("grad_cam", "hires_cam", "occlusion", "gradient")
 _PREDICTED = "predicted"
 _FILLS: dict[Fill, str] = {
     "mean": N_("The picture's mean"),
@@ -40,6 +42,10 @@ _WHAT: dict[Method, str] = {
     "grad_cam": N_(
         "Grad-CAM: each of the layer's maps counts as much as the score rises with it, and they "
         "are added up; ReLU keeps what speaks for the class."
+    ),
+    "hires_cam": N_(
+        "HiResCAM: each of the layer's values counts as much as the score rises with it, there "
+        "and not on the average: a network that flattens its maps has other weights for each place."
     ),
     "occlusion": N_(
         "Occlusion: a square hides each place in turn; where the score falls most, the map is "
@@ -79,7 +85,7 @@ def choose_layer(say: Say, scene: Scene) -> int:
         for place in places
     }
     asked = choose(
-        say("Layer of Grad-CAM"),
+        say("Layer"),
         names,
         key="in_layer",
         default=str(heat_maps.usual_layer(scene.spec)),
@@ -123,6 +129,13 @@ def choose_square(say: Say, scene: Scene) -> tuple[int, int]:
     return patch, stride
 
 
+def make_way(method: Method, layer: int, patch: int, stride: int, fill: Fill) -> Way:
+    """Return how a map is made, saying no more than matters: equal ways share an answer."""
+    if method == "occlusion":
+        return Way(method=method, patch=patch, stride=stride, fill=fill)
+    return Way(method=method, layer=layer if method in OF_A_LAYER else 0)
+
+
 # -- the view
 
 
@@ -151,7 +164,7 @@ def show(say: Say, scene: Scene) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom", key="in_heat_what"):
         label = choose_class(say, scene, int(known[0].probabilities.argmax()))
         layer = 0
-        if chosen in (_BESIDE, "grad_cam") and with_maps:
+        if with_maps and chosen in (_BESIDE, *OF_A_LAYER):
             layer = choose_layer(say, scene)
         if chosen == "occlusion":
             patch, stride = choose_square(say, scene)
@@ -169,8 +182,16 @@ def show(say: Say, scene: Scene) -> None:
             step=0.1,
             format="%.1f",
         )
-    methods = [name for name in NAMES if chosen in (_BESIDE, name)]
-    if not with_maps and "grad_cam" in methods:
+        signed = chosen in (*OF_A_LAYER, "gradient") and switch(
+            say("With its signs"),
+            key="in_signed",
+            help=say(
+                "Red speaks for the class, blue against it: the map before ReLU; of the gradient, "
+                "red where a brighter pixel raises the score."
+            ),
+        )
+    methods = [it for it in NAMES if it == chosen or (chosen == _BESIDE and it in _COMPARED)]
+    if not with_maps and any(it in OF_A_LAYER for it in methods):
         st.info(
             say(
                 "This network has no feature maps that Grad-CAM could weigh: it puts all pixels "
@@ -178,15 +199,10 @@ def show(say: Say, scene: Scene) -> None:
             ),
             icon=":material/lightbulb:",
         )
-        methods.remove("grad_cam")
+        methods = [it for it in methods if it not in OF_A_LAYER]
     if not methods:
         return
-    ways = [
-        Way(method=name, layer=layer if name == "grad_cam" else 0)
-        if name != "occlusion"
-        else Way(method=name, patch=patch, stride=stride, fill=fill)
-        for name in methods
-    ]
+    ways = [make_way(name, layer, patch, stride, fill) for name in methods]
     found = questions.ask(
         say,
         *((heat_maps.heat_map, scene.subject, scene.picture, label, way) for way in ways),
@@ -198,7 +214,7 @@ def show(say: Say, scene: Scene) -> None:
     if chosen == _BESIDE:
         _show_beside(say, scene, label, heats, strength)
     else:
-        _show_one(say, scene, label, methods[0], found[0], strength)
+        _show_one(say, scene, label, methods[0], found[0], strength, signed)
 
 
 def _show_beside(
@@ -210,8 +226,8 @@ def _show_beside(
     for column, (method, heat) in zip(columns, heats.items(), strict=True):
         with column:
             pictures.append(_show_map(say, method, heat, heat.values, name, strength, limit=210))
-            if method == "grad_cam":
-                _explain_nothing(say, heat, name)
+            if method in OF_A_LAYER:
+                _explain_nothing(say, method, heat, name)
     st.markdown(_agreement(say, heats))
     take_picture(
         say, lay_out(np.stack(pictures), columns=len(pictures)), name="heat-maps", key="in_heat_png"
@@ -250,21 +266,13 @@ def _agreement(say: Say, heats: dict[Method, HeatMap]) -> str:
 
 
 def _show_one(
-    say: Say, scene: Scene, label: int, method: Method, heat: HeatMap, strength: float
+    say: Say, scene: Scene, label: int, method: Method, heat: HeatMap, strength: float, signed: bool
 ) -> None:
     name = scene.names[label]
-    values = heat.values
-    if method in ("grad_cam", "gradient"):
-        raw = switch(
-            say("Before ReLU: also what speaks against the class")
-            if method == "grad_cam"
-            else say("With its sign: red where a brighter pixel raises the score"),
-            key="in_signed",
-        )
-        values = heat.signed if raw else heat.values
+    values = heat.signed if signed else heat.values
     left, right = st.columns(2, gap="medium")
     with left:
-        over = _show_map(say, method, heat, values, name, strength, limit=330)
+        over = _show_map(say, method, heat, values, name, strength, limit=300)
         take_picture(
             say, over, name=f"{method.replace('_', '-')}-{label}", key=f"in_heat_png_{method}"
         )
@@ -276,11 +284,11 @@ def _show_one(
             _rectified(heat.cells, values),
             name,
             1.0,
-            limit=330,
+            limit=300,
             caption=_cells_name(say, method),
         )
-    if method == "grad_cam" and values is heat.values:
-        _explain_nothing(say, heat, name)
+    if method in OF_A_LAYER and values is heat.values:
+        _explain_nothing(say, method, heat, name)
     st.markdown(_largest(say, values, heat, name))
     st.caption(say(_WHAT[method]))
     with st.expander(say("The map as numbers"), icon=":material/table:"):
@@ -304,7 +312,7 @@ def _rectified(cells: FloatArray, values: FloatArray) -> FloatArray:
 
 def _cells_name(say: Say, method: Method) -> str:
     match method:
-        case "grad_cam":
+        case "grad_cam" | "hires_cam":
             return say("At the layer's own size")
         case "occlusion":
             return say("The score's fall for each place of the square")
@@ -323,9 +331,8 @@ def _show_map(
     caption: str = "",
 ) -> ByteArray:
     """Draw a map over the picture, or alone, and return what was drawn."""
-    low, high = float(values.min()), float(values.max())
-    signed = low < 0 or method in ("occlusion", "gradient_input")
-    most = max(-low, high) or 1.0
+    signed = is_signed(method, values)
+    most = float(np.abs(values).max()) or 1.0
     image = heat_maps.paint(values, signed=signed, limit=most)
     if values.shape == heat.image.shape[:2]:
         image = heat_maps.lay_over(heat.image, image, strength)
@@ -337,33 +344,45 @@ def _show_map(
         bar=ColourBar(
             colours="signed" if signed else "viridis", low=-most if signed else 0.0, high=most
         ),
-        alt=say(
-            "{method} for {name}: {rows} × {columns} values from {low} to {high}",
-            method=say(NAMES[method]),
-            name=name,
-            rows=values.shape[0],
-            columns=values.shape[1],
-            low=short(low),
-            high=short(high),
-        ),
+        alt=spoken(say, method, values, name),
     )
     return image
 
 
-def _explain_nothing(say: Say, heat: HeatMap, name: str) -> None:
-    """Say why a Grad-CAM shows nothing."""
+def is_signed(method: Method, values: FloatArray) -> bool:
+    """Say whether a map's colours stand around zero."""
+    return method in ("occlusion", "gradient_input") or float(values.min()) < 0
+
+
+def spoken(say: Say, method: Method, values: FloatArray, name: str) -> str:
+    """Say what a screen reader says of a map for a class."""
+    return say(
+        "{method} for {name}: {rows} × {columns} values from {low} to {high}",
+        method=say(NAMES[method]),
+        name=name,
+        rows=values.shape[0],
+        columns=values.shape[1],
+        low=short(float(values.min())),
+        high=short(float(values.max())),
+    )
+
+
+def _explain_nothing(say: Say, method: Method, heat: HeatMap, name: str) -> None:
+    """Say why a map shows nothing after ReLU."""
     if heat.values.any():
         return
     st.info(
         say(
-            "Grad-CAM is negative everywhere here: at this layer nothing speaks for {name}, and "
+            "{method} is negative everywhere here: at this layer nothing speaks for {name}, and "
             "ReLU leaves nothing of the map. Look at it before ReLU, or choose another layer.",
+            method=say(NAMES[method]),
             name=name,
         )
         if heat.cells.any()
         else say(
-            "Grad-CAM is 0 everywhere here: no value of this layer changes the score of {name}. "
+            "{method} is 0 everywhere here: no value of this layer changes the score of {name}. "
             "Choose another layer.",
+            method=say(NAMES[method]),
             name=name,
         ),
         icon=":material/lightbulb:",

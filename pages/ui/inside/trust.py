@@ -1,8 +1,590 @@
-"""View trust."""
+"""Whether a heat map can be trusted: three experiments that answer it."""
 
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from cvcore import evaluation, heat_maps, trust
+from cvcore.arrays import BoolArray, ByteArray, FloatArray
+from cvcore.errors import SettingError
+from cvcore.evaluation import Scores
+from cvcore.heat_maps import OF_A_LAYER, HeatMap, Method, Way
+from cvcore.subjects import Fill, hide, pack, unpack
+from cvcore.time_travel import positions_with_maps
+from cvcore.trust import Curves, Falls, Measure, Shuffled
+from pages.ui import address, questions
+from pages.ui.brush import show_brush
+from pages.ui.gallery import Tile, show_gallery
+from pages.ui.inputs import choose, number, unseen
+from pages.ui.inside import heat
 from pages.ui.inside.scene import Scene
+from pages.ui.inside.take import take_picture
+from pages.ui.picture import ColourBar, show_picture
+from pages.ui.probabilities import show_probabilities
+from pages.ui.spoken import show_spoken
+from pages.ui.tables import table
 from pages.ui.words import Say
+
+HIDDEN = "in_hidden"
+"""What the brush has hidden, in the address: hexadecimal digits of `cvcore.subjects.pack`."""
+
+_MAP, _CHANCE = "#CC79A7", "#888888"  # Okabe and Ito's purple, and a grey for what is by chance
+_SHOWN_SHARES = (0.0, 0.1, 0.2, 0.4)
+_STRENGTH = 0.6  # of a map over its picture
+_MARKED = 0.1  # share of the pixels that a button hides
+_ALIKE, _UNLIKE = 0.6, 0.3  # rank correlations beyond which two maps are called so
 
 
 def show(say: Say, scene: Scene) -> None:
-    """Draw it."""
+    """Try a heat map of the scene's picture by experiment.
+
+    Parameters
+    ----------
+    say : Say
+    scene : Scene
+    """
+    known = questions.ask(
+        say, (evaluation.scores, scene.subject, scene.picture), key="in_trust_scores"
+    )
+    if known is None:
+        return
+    scores: Scores = known[0]
+    topics = {
+        "curves": say("Hide what it calls important"),
+        "shuffled": say("Shuffle the weights"),
+        "brush": say("Hide it yourself"),
+    }
+    topic = choose(
+        say("Experiment"),
+        topics,
+        key="in_trust",
+        default="curves",
+        style="segments",
+        hide_label=True,
+    )
+    with st.container(horizontal=True, vertical_alignment="bottom", key="in_trust_what"):
+        method = _choose_method(say, scene)
+        label = heat.choose_class(say, scene, int(scores.probabilities.argmax()))
+        layer = heat.choose_layer(say, scene) if method in OF_A_LAYER else 0
+        if method == "occlusion" and topic == "shuffled":
+            patch, stride = heat.choose_square(say, scene)
+        else:
+            with unseen():
+                patch, stride = heat.choose_square(say, scene)
+        if topic != "shuffled" or method == "occlusion":
+            fill = heat.choose_fill(say, scene)
+        else:
+            with unseen():
+                fill = heat.choose_fill(say, scene)
+        seed = size = 0
+        if topic == "shuffled":
+            seed = number(
+                say("Shuffle number"), key="in_seed", default=0, low=0, high=999, style="box"
+            )
+        if topic == "brush":
+            side = min(scores.image.shape[:2])
+            size = number(
+                say("Brush, pixels a side"),
+                key="in_brush",
+                default=max(side // 7, 1),
+                low=1,
+                high=side // 2,
+                style="box",
+            )
+    way = heat.make_way(method, layer, patch, stride, fill)
+    match topic:
+        case "curves":
+            _show_curves(say, scene, label, way, fill)
+        case "shuffled":
+            _show_shuffled(say, scene, label, way, seed)
+        case _:
+            _show_brush(say, scene, label, way, fill, size, scores)
+
+
+def _choose_method(say: Say, scene: Scene) -> Method:
+    with_maps = bool(positions_with_maps(scene.spec))
+    offered: dict[str, str] = {
+        name: say(label)
+        for name, label in heat.NAMES.items()
+        if with_maps or name not in OF_A_LAYER
+    }
+    asked = choose(
+        say("Heat map"),
+        offered,
+        key="in_method",
+        default="grad_cam" if with_maps else "occlusion",
+        help=None
+        if with_maps
+        else say("Grad-CAM and HiResCAM need feature maps, and this network has none."),
+    )
+    return next(it for it in heat.NAMES if it == asked)
+
+
+# -- hide what the map calls important
+
+
+def _show_curves(say: Say, scene: Scene, label: int, way: Way, fill: Fill) -> None:
+    found = questions.ask(
+        say,
+        (trust.curves, scene.subject, scene.picture, label, way, fill),
+        key="in_trust_curves",
+    )
+    if found is None:
+        return
+    curves: Curves = found[0]
+    name = scene.names[label]
+    left, right = st.columns([1, 3], gap="medium")
+    with left:
+        _show_heat(say, way.method, curves.heat, name, key="in_trust_map", limit=180)
+        measures = {"probability": say("Probability"), "score": say("Score")}
+        asked = choose(
+            say("Watch the class's"),
+            measures,
+            key="in_measure",
+            default="probability",
+            style="segments",
+            help=say("The score is what the last layer gives before softmax."),
+        )
+    measure: Measure = "score" if asked == "score" else "probability"
+    falls = curves.falls(measure)
+    with right:
+        st.markdown(_verdict(say, way.method, falls))
+        one, other = st.columns(2, gap="small")
+        low = min(0.0, float(min(falls.first.min(), falls.last.min(), falls.random.min())))
+        high = float(max(falls.first.max(), falls.last.max(), falls.random.max()))
+        domain = [0.0, 1.0] if measure == "probability" else [low, high]
+        method = say(heat.NAMES[way.method])
+        with one:
+            _show_chart(
+                say,
+                say("Deletion: the most important first"),
+                say("Pixels hidden (%)"),
+                method,
+                (falls.share, falls.first, falls.random),
+                measures[measure],
+                domain,
+                key="in_trust_deletion",
+            )
+        with other:
+            _show_chart(
+                say,
+                say("Insertion: the most important first"),
+                say("Pixels shown (%)"),
+                method,
+                # To show the most important first is to hide them last, read backwards.
+                (falls.share, falls.last[::-1], falls.random[:, ::-1]),
+                measures[measure],
+                domain,
+                key="in_trust_insertion",
+            )
+    _show_steps(say, curves, name, fill)
+    _write_curves(say, falls, method)
+
+
+def _verdict(say: Say, method: Method, falls: Falls) -> str:
+    """Say in a sentence or two whether the map did better than chance."""
+    right = (falls.deletion < falls.by_chance, falls.insertion > falls.by_chance)
+    values = {
+        "map": say(heat.NAMES[method]),
+        "deletion": f"{falls.deletion:.2f}",
+        "insertion": f"{falls.insertion:.2f}",
+        "random": f"{falls.by_chance:.2f}",
+    }
+    if right == (True, True):
+        return say(
+            "**Here {map} is right.** Areas under the curves: deletion {deletion}, insertion "
+            "{insertion}, random orders {random}: hiding what it calls important lowers the class "
+            "faster than chance, and showing it raises it faster.",
+            **values,
+        )
+    if right == (True, False):
+        return say(
+            "**Here {map} is half right.** Areas under the curves: deletion {deletion}, insertion "
+            "{insertion}, random orders {random}: hiding what it calls important hurts more than "
+            "chance, but what it calls important is not enough to find the class again.",
+            **values,
+        )
+    if right == (False, True):
+        return say(
+            "**Here {map} is half right.** Areas under the curves: deletion {deletion}, insertion "
+            "{insertion}, random orders {random}: what it calls important helps to find the class, "
+            "but hiding random pixels hurts more than hiding those.",
+            **values,
+        )
+    return say(
+        "**Here {map} misleads.** Areas under the curves: deletion {deletion}, insertion "
+        "{insertion}, random orders {random}: hiding random pixels hurts more than hiding what it "
+        "calls important. Try another map or layer.",
+        **values,
+    )
+
+
+def _show_chart(
+    say: Say,
+    title: str,
+    across: str,
+    method: str,
+    curves: tuple[FloatArray, FloatArray, FloatArray],
+    up: str,
+    domain: list[float],
+    *,
+    key: str,
+) -> None:
+    """Draw one curve of the map and the mean of the random ones with their range."""
+    share, curve, random = curves
+    chance = say("Random orders")
+    values = [
+        {"share": 100 * at, "value": value, "low": low, "high": high, "who": who}
+        for who, series in ((method, curve), (chance, random.mean(axis=0)))
+        for at, value, low, high in zip(
+            share.tolist(),
+            series.tolist(),
+            (random.min(axis=0) if who == chance else series).tolist(),
+            (random.max(axis=0) if who == chance else series).tolist(),
+            strict=True,
+        )
+    ]
+    colour: dict[str, Any] = {
+        "field": "who",
+        "type": "nominal",
+        "title": None,
+        "legend": {"orient": "top"},
+        "scale": {"domain": [method, chance], "range": [_MAP, _CHANCE]},
+    }
+    x = {"field": "share", "type": "quantitative", "title": across, "axis": {"tickCount": 5}}
+    y = {"type": "quantitative", "title": up, "scale": {"domain": domain}}
+    data = {"values": values}
+    layers = [
+        {
+            "data": data,
+            "mark": {"type": "area", "opacity": 0.25},
+            "encoding": {
+                "x": x,
+                "y": {**y, "field": "low"},
+                "y2": {"field": "high"},
+                "color": colour,
+            },
+        },
+        {
+            "data": data,
+            "mark": {"type": "line", "strokeWidth": 2.5},
+            "encoding": {
+                "x": x,
+                "y": {**y, "field": "value"},
+                "color": colour,
+                "strokeDash": {
+                    "field": "who",
+                    "type": "nominal",
+                    "scale": {"domain": [method, chance], "range": [[1, 0], [5, 4]]},
+                    "legend": None,
+                },
+            },
+        },
+    ]
+    st.markdown(f"**{title}**")
+    st.vega_lite_chart(
+        {"height": 190, "layer": layers},
+        key=key,
+        alt=say("{title}; the table below says the numbers.", title=title),
+    )
+
+
+def _show_steps(say: Say, curves: Curves, name: str, fill: Fill) -> None:
+    """Show the picture on its way, with the class's probability beneath."""
+    falls, image = curves.probability, curves.heat.image
+    tiles = []
+    for share in _SHOWN_SHARES:
+        place = int(np.abs(falls.share - share).argmin())
+        mask = trust.most_important(curves.order, float(falls.share[place]), *image.shape[:2])
+        tiles.append(
+            Tile(
+                image=hide(image, mask, fill),
+                head=say("{share} % hidden", share=round(100 * float(falls.share[place]))),
+                note=f"{name}: {100 * float(falls.first[place]):.1f} %",
+            )
+        )
+    show_gallery(
+        tiles,
+        label=say("The picture as the most important pixels are hidden"),
+        key="in_trust_steps",
+    )
+
+
+def _write_curves(say: Say, falls: Falls, method: str) -> None:
+    with st.expander(say("The curves as numbers"), icon=":material/table:"):
+        chosen = np.unique(np.linspace(0, len(falls.share) - 1, 11).round().astype(int))
+        mean = falls.random.mean(axis=0)
+        table(
+            say("The curves as numbers"),
+            [
+                say("Pixels hidden (%)"),
+                say("{map}: most important first", map=method),
+                say("{map}: least important first", map=method),
+                say("Mean of {count} random orders", count=trust.RANDOM_ORDERS),
+            ],
+            [
+                (
+                    f"{100 * falls.share[at]:.0f}",
+                    *(f"{series[at]:.3f}" for series in (falls.first, falls.last, mean)),
+                )
+                for at in chosen
+            ]
+            + [
+                (
+                    say("Area"),
+                    f"{falls.deletion:.3f}",
+                    f"{falls.insertion:.3f}",
+                    f"{falls.by_chance:.3f}",
+                )
+            ],
+            total=True,
+        )
+        st.caption(
+            say(
+                "The curve of the least important first, read from the last row up, is the "
+                "insertion curve: the same pictures."
+            )
+        )
+
+
+# -- shuffle the weights
+
+
+def _show_shuffled(say: Say, scene: Scene, label: int, way: Way, seed: int) -> None:
+    found = questions.ask(
+        say,
+        (trust.shuffled, scene.subject, scene.picture, label, way, seed),
+        key="in_trust_shuffled",
+    )
+    if found is None:
+        return
+    pair: Shuffled = found[0]
+    name = scene.names[label]
+    columns = st.columns(3, gap="medium")
+    maps = (
+        (pair.learned, say("What it learned"), "learned"),
+        (pair.shuffled, say("The same weights, shuffled"), "shuffled"),
+    )
+    for column, (one, caption, key) in zip(columns[:2], maps, strict=True):
+        with column:
+            drawn = _show_heat(
+                say, way.method, one, name, key=f"in_trust_{key}", limit=240, caption=caption
+            )
+            st.caption(
+                say("{name}: {percent} %", name=name, percent=f"{100 * one.probability:.1f}")
+            )
+            take_picture(
+                say, drawn, name=f"{way.method.replace('_', '-')}-{key}", key=f"in_trust_{key}_png"
+            )
+    with columns[2]:
+        st.metric(say("Rank correlation"), _signed(pair.correlation))
+        st.markdown(_sanity(say, way.method, pair.correlation))
+
+
+def _sanity(say: Say, method: Method, correlation: float) -> str:
+    name = say(heat.NAMES[method])
+    if not np.isfinite(correlation):
+        return say(
+            "One of the maps says the same of every pixel: there is nothing to compare. Try "
+            "another shuffle."
+        )
+    if abs(correlation) < _UNLIKE:
+        return say(
+            "**{map} has changed.** It depends on what the network learned, as it should.",
+            map=name,
+        )
+    if abs(correlation) > _ALIKE:
+        return say(
+            "**{map} hardly cares.** With weights that know nothing it ranks the pixels much as "
+            "before: what it shows comes from the picture, not from what was learned.",
+            map=name,
+        )
+    return say(
+        "**{map} has changed in part.** Some of what it shows comes from the picture alone; "
+        "another shuffle says how much of this is chance.",
+        map=name,
+    )
+
+
+def _signed(value: float) -> str:
+    return f"{value:.2f}".replace("-", "−") if np.isfinite(value) else "–"
+
+
+# -- the brush
+
+
+def _show_brush(
+    say: Say, scene: Scene, label: int, way: Way, fill: Fill, size: int, before: Scores
+) -> None:
+    height, width = before.image.shape[:2]
+    hidden = _recall_hidden(height, width)
+
+    def put(mask: BoolArray) -> None:
+        st.session_state[HIDDEN] = pack(mask).hex() if mask.any() else ""
+
+    left, right = st.columns([1, 1.25], gap="medium")
+    with left:
+        show_brush(
+            say,
+            before.image,
+            hide(before.image, np.ones((height, width), bool), fill),
+            hidden,
+            size=size,
+            alt=say("The picture, {share} % of it hidden", share=round(100 * hidden.mean())),
+            caption=say("Paint over what the network shall not see"),
+            key="in_brush_picture",
+            on_change=put,
+            limit=310,
+        )
+    with right:
+        after = before
+        if hidden.any():
+            painted = replace(scene.picture, hidden=pack(hidden), fill=fill)
+            found = questions.ask(
+                say, (evaluation.scores, scene.subject, painted), key="in_brush_scores"
+            )
+            if found is None:
+                return
+            after = found[0]
+        show_spoken(_what_came(say, scene, label, before, after, hidden), key="in_brush_spoken")
+        one, other = st.columns(2, gap="small")
+        with one:
+            st.caption(say("Before"))
+            show_probabilities(say, before.probabilities, scene.names, true=before.label)
+        with other:
+            st.caption(say("Now"))
+            show_probabilities(say, after.probabilities, scene.names, true=before.label)
+        _offer_masks(say, scene, label, way, hidden, put)
+        take_picture(say, after.image, name="hidden", key="in_brush_png")
+
+
+def _recall_hidden(height: int, width: int) -> BoolArray:
+    """Return which pixels are hidden; none of them where that was said of another size."""
+    address.recall(HIDDEN, "", _read_hex)
+    try:
+        mask = unpack(bytes.fromhex(str(st.session_state[HIDDEN])), height, width)
+    except SettingError:
+        st.session_state[HIDDEN] = ""
+        mask = np.zeros((height, width), bool)
+    address.publish(HIDDEN, "")
+    return mask
+
+
+def _read_hex(text: str) -> str:
+    bytes.fromhex(text)
+    return text
+
+
+def _offer_masks(
+    say: Say,
+    scene: Scene,
+    label: int,
+    way: Way,
+    hidden: BoolArray,
+    put: Callable[[BoolArray], None],
+) -> None:
+    """Offer to clear, to turn round, and to hide what a map calls important, or chance."""
+    height, width = hidden.shape
+    count = hidden.size
+    with st.container(horizontal=True, gap="xsmall", key="in_brush_buttons"):
+        st.button(
+            say("Clear"),
+            key="in_brush_clear",
+            icon=":material/restart_alt:",
+            on_click=put,
+            args=(np.zeros_like(hidden),),
+            disabled=not hidden.any(),
+        )
+        st.button(
+            say("Swap hidden and shown"),
+            key="in_brush_swap",
+            icon=":material/invert_colors:",
+            on_click=put,
+            args=(~hidden,),
+        )
+        found = questions.ask(
+            say,
+            (heat_maps.heat_map, scene.subject, scene.picture, label, way),
+            key="in_brush_map",
+        )
+        if found is None:
+            return
+        order = trust.ranked(found[0])
+        st.button(
+            say(
+                "Hide the {percent} % that {map} calls most important",
+                percent=round(100 * _MARKED),
+                map=say(heat.NAMES[way.method]),
+            ),
+            key="in_brush_important",
+            icon=":material/target:",
+            on_click=put,
+            args=(trust.most_important(order, _MARKED, height, width),),
+        )
+        st.button(
+            say("Hide {percent} % at random", percent=round(100 * _MARKED)),
+            key="in_brush_random",
+            icon=":material/casino:",
+            on_click=lambda: put(
+                trust.most_important(
+                    np.random.default_rng().permutation(count), _MARKED, height, width
+                )
+            ),
+        )
+
+
+def _what_came(
+    say: Say, scene: Scene, label: int, before: Scores, after: Scores, hidden: BoolArray
+) -> str:
+    """Say what hiding did to the class and to the network's answer."""
+    if not hidden.any():
+        return say(
+            "Nothing is hidden. Where must you paint so that it no longer says {name}?",
+            name=scene.names[int(before.probabilities.argmax())],
+        )
+    values = {
+        "share": f"{100 * float(hidden.mean()):.0f}",
+        "name": scene.names[label],
+        "before": f"{100 * float(before.probabilities[label]):.1f}",
+        "after": f"{100 * float(after.probabilities[label]):.1f}",
+    }
+    said, says = int(before.probabilities.argmax()), int(after.probabilities.argmax())
+    if said == says:
+        return say(
+            "{share} % of the pixels hidden: {name} goes from {before} % to {after} %; it still "
+            "says {said}.",
+            **values,
+            said=scene.names[said],
+        )
+    return say(
+        "{share} % of the pixels hidden: {name} goes from {before} % to {after} %; it says {says} "
+        "now, no longer {said}.",
+        **values,
+        said=scene.names[said],
+        says=scene.names[says],
+    )
+
+
+def _show_heat(
+    say: Say, method: Method, one: HeatMap, name: str, *, key: str, limit: int, caption: str = ""
+) -> ByteArray:
+    """Draw a map over its picture, and return what was drawn."""
+    signed = heat.is_signed(method, one.values)
+    most = float(np.abs(one.values).max()) or 1.0
+    image = heat_maps.lay_over(
+        one.image, heat_maps.paint(one.values, signed=signed, limit=most), _STRENGTH
+    )
+    show_picture(
+        image,
+        key=key,
+        caption=caption or say(heat.NAMES[method]),
+        limit=limit,
+        bar=ColourBar(
+            colours="signed" if signed else "viridis", low=-most if signed else 0.0, high=most
+        ),
+        alt=heat.spoken(say, method, one.values, name),
+    )
+    return image
