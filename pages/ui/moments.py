@@ -46,10 +46,12 @@ def choose_moment(say: Say, moments: tuple[float, ...]) -> float:
     if place == len(moments) - 1:
         st.session_state[_PLAYING] = False
     playing = bool(st.session_state.get(_PLAYING, False))
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="xsmall", key="moment_row"):
-        with st.container(width="stretch"):
-            if len(moments) > 1:
-                st.session_state["moment_slider"] = moment
+    if len(moments) > 1:
+        st.session_state["moment_slider"] = moment
+        with st.container(
+            horizontal=True, vertical_alignment="bottom", gap="small", key="moment_row"
+        ):
+            with st.container(width="stretch"):
                 st.select_slider(
                     say("Moment of the training"),
                     moments,
@@ -57,34 +59,25 @@ def choose_moment(say: Say, moments: tuple[float, ...]) -> float:
                     key="moment_slider",
                     on_change=lambda: step(moments.index(st.session_state["moment_slider"])),
                 )
-            else:
-                st.markdown(name(say, moment))
-        if len(moments) > 1:
-            st.button(
-                "",
-                icon=":material/chevron_left:",
-                help=say("Earlier"),
-                key="moment_back",
-                on_click=step,
-                args=(max(place - 1, 0),),
-                disabled=place == 0,
-            )
-            st.button(
-                "",
-                icon=":material/pause:" if playing else ":material/play_arrow:",
-                help=say("Stop the film") if playing else say("Play the training as a film"),
-                key="moment_play",
-                on_click=play,
-            )
-            st.button(
-                "",
-                icon=":material/chevron_right:",
-                help=say("Later"),
-                key="moment_on",
-                on_click=step,
-                args=(min(place + 1, len(moments) - 1),),
-                disabled=place == len(moments) - 1,
-            )
+            with st.container(horizontal=True, gap="small", width="content"):
+                for label, icon, key, to in (
+                    (say("Earlier"), "chevron_left", "moment_back", max(place - 1, 0)),
+                    (say("Stop the film"), "pause", "moment_play", None)
+                    if playing
+                    else (say("Play"), "play_arrow", "moment_play", None),
+                    (say("Later"), "chevron_right", "moment_on", min(place + 1, len(moments) - 1)),
+                ):
+                    st.button(
+                        label,
+                        icon=f":material/{icon}:",
+                        key=key,
+                        type="tertiary",
+                        on_click=play if to is None else step,
+                        args=() if to is None else (to,),
+                        disabled=to == place,
+                    )
+    else:
+        st.markdown(name(say, moment))
     address.publish("moment", LATEST)
     if playing:
         _roll(moments, place)
