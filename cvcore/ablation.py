@@ -138,7 +138,7 @@ def effect(url: str, subject: Subject, picture: Picture, layer: int) -> Effect:
     from cvcore.opened import opened, softmax
 
     seen = []
-    for state in (replace(subject, operations=()), subject):
+    for state in dict.fromkeys((replace(subject, operations=()), subject)):
         with opened(url, state) as network:
             if not 1 <= layer <= len(network.spec.network):
                 raise SettingError(
@@ -152,7 +152,7 @@ def effect(url: str, subject: Subject, picture: Picture, layer: int) -> Effect:
             scores = np.asarray(passed.sums[-1][0])
         maps = output if output.ndim == 3 else output.reshape(1, 1, -1)
         seen.append((maps, softmax(scores)))
-    (maps_before, before), (maps_after, after) = seen
+    (maps_before, before), (maps_after, after) = seen[0], seen[-1]
     return Effect(
         image=image,
         label=label,

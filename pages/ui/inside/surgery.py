@@ -59,12 +59,9 @@ def show(say: Say, scene: Scene) -> None:
         )
         return
     place, one, operation = _choose_operation(say, scene, offered)
-    before = replace(scene.subject, operations=())
     answers = questions.ask(
         say,
         (ablation.effect, scene.subject, scene.picture, place),
-        (ablation.examine, before),
-        (ablation.examine, scene.subject),
         *(
             [(learned_kernels.learned, scene.subject, place, 0)]
             if operation is None  # by hand: the grid shows the weights
@@ -74,15 +71,16 @@ def show(say: Say, scene: Scene) -> None:
     )
     if answers is None:
         return
-    effect, was, now, *weights = answers
+    effect, *weights = answers
     if weights:
         _offer_grid(say, scene, place, one, weights[0])
-    _say_what_changed(say, scene, place, effect, was, now)
+    _say_what_changed(say, scene, place, effect)
     maps, classes = st.columns([1, 1.05], gap="medium")
     with maps:
         _show_maps(say, scene, effect, place, one)
     with classes:
-        _show_classes(say, scene, effect, was, now)
+        _show_classes(say, scene, effect)
+        _show_test(say, scene)
     _show_operations(say, scene)
     _show_importance(say, scene, place, effect)
     _offer_branch(say, scene)
@@ -247,9 +245,7 @@ def _offer_grid(say: Say, scene: Scene, place: int, one: int, learned: Learned) 
 # -- what it changes
 
 
-def _say_what_changed(
-    say: Say, scene: Scene, place: int, effect: Effect, was: Examined, now: Examined
-) -> None:
+def _say_what_changed(say: Say, scene: Scene, place: int, effect: Effect) -> None:
     if not scene.subject.operations:
         show_spoken(
             say(
@@ -278,12 +274,11 @@ def _say_what_changed(
         )
         if old != new
         else say(
-            "It still takes this picture for {name}: {after} % instead of {before} %.",
+            "It still takes this picture for {name}: {after} %, and {before} % before.",
             name=scene.names[old],
             after=f"{100 * float(effect.after[old]):.1f}",
             before=f"{100 * float(effect.before[old]):.1f}",
         ),
-        _accuracy_sentence(say, was, now),
     ]
     show_spoken(" ".join(parts), key="surgery_said")
 
@@ -330,49 +325,91 @@ def _paint(before: FloatArray, after: FloatArray) -> tuple[ByteArray, ByteArray,
 
 
 def _show_maps(say: Say, scene: Scene, effect: Effect, place: int, one: int) -> None:
+    """Show a layer's maps before and after, and the chosen filter's large."""
     before, after, bar = _paint(effect.maps_before, effect.maps_after)
-    count = len(before)
-    operated = bool(scene.subject.operations)
+    convolution = _is_convolution(scene, place)
     stacks = [(say("Feature maps before"), "before", before, effect.maps_before)]
-    if operated:
-        stacks.append((say("After"), "after", after, effect.maps_after))
-    if not _is_convolution(scene, place):
-        names = {"before": say("Units before"), "after": say("After")}
+    if scene.subject.operations:
+        stacks.append((say("Feature maps after"), "after", after, effect.maps_after))
+    if not convolution:
+        names = {"before": say("Units before"), "after": say("Units after")}
         stacks = [(names[key], key, planes, maps) for _, key, planes, maps in stacks]
     for caption, key, planes, maps in stacks:
-        whole, columns, window = grid_of(planes, one)
-
-        def pick(row: int, column: int, columns: int = columns) -> None:
-            pick_filter(min(row * columns + column, count - 1))
-
-        show_picture(
-            whole,
-            key=f"surgery_{key}",
-            caption=caption,
-            limit=165 if operated else 330,
-            bar=bar,
-            window=window,
-            alt=say(
-                "{name}: {count} maps of {height} × {width}, from {low} to {high}",
-                name=caption,
-                count=count,
-                height=maps.shape[0],
-                width=maps.shape[1],
-                low=short(float(maps.min())),
-                high=short(float(maps.max())),
-            ),
-            pick=Pick(
-                key=f"surgery_pick_{key}",
-                label=say("Choose a filter with the arrow keys"),
-                at=divmod(one, columns),
-                shape=(math.ceil(count / columns), columns),
-                on_change=pick,
-            ),
-        )
+        with st.container(horizontal=True, vertical_alignment="top", gap="small"):
+            with st.container(width="stretch"):
+                _show_grid(say, planes, maps, one, bar=bar, caption=caption, key=key)
+            if convolution:
+                with st.container(width=132):
+                    values = maps[..., one]
+                    show_picture(
+                        planes[one],
+                        key=f"surgery_one_{key}",
+                        caption=say("Filter {number}", number=one + 1),
+                        limit=130,
+                        alt=say(
+                            "{name}: {count} maps of {height} × {width}, from {low} to {high}",
+                            name=say("Filter {number}", number=one + 1),
+                            count=1,
+                            height=values.shape[0],
+                            width=values.shape[1],
+                            low=short(float(values.min())),
+                            high=short(float(values.max())),
+                        ),
+                    )
+                    st.caption(
+                        say(
+                            "From {low} to {high}",
+                            low=short(float(values.min())),
+                            high=short(float(values.max())),
+                        )
+                    )
     take_picture(say, grid_of(after, one)[0], name="operated-maps", key="surgery_take")
 
 
-def _show_classes(say: Say, scene: Scene, effect: Effect, was: Examined, now: Examined) -> None:
+def _show_grid(
+    say: Say,
+    planes: ByteArray,
+    maps: FloatArray,
+    one: int,
+    *,
+    bar: ColourBar,
+    caption: str,
+    key: str,
+) -> None:
+    """Draw maps in a grid; a click chooses one."""
+    count = len(planes)
+    whole, columns, window = grid_of(planes, one)
+
+    def pick(row: int, column: int) -> None:
+        pick_filter(min(row * columns + column, count - 1))
+
+    show_picture(
+        whole,
+        key=f"surgery_{key}",
+        caption=caption,
+        limit=165,
+        bar=bar,
+        window=window,
+        alt=say(
+            "{name}: {count} maps of {height} × {width}, from {low} to {high}",
+            name=caption,
+            count=count,
+            height=maps.shape[0],
+            width=maps.shape[1],
+            low=short(float(maps.min())),
+            high=short(float(maps.max())),
+        ),
+        pick=Pick(
+            key=f"surgery_pick_{key}",
+            label=say("Choose a filter with the arrow keys"),
+            at=divmod(one, columns),
+            shape=(math.ceil(count / columns), columns),
+            on_change=pick,
+        ),
+    )
+
+
+def _show_classes(say: Say, scene: Scene, effect: Effect) -> None:
     left, right = st.columns(2, gap="small")
     for column, name, probabilities in (
         (left, say("Before"), effect.before),
@@ -381,6 +418,17 @@ def _show_classes(say: Say, scene: Scene, effect: Effect, was: Examined, now: Ex
         with column:
             st.markdown(f"**{name}**")
             show_probabilities(say, probabilities, scene.names, true=effect.label)
+
+
+def _show_test(say: Say, scene: Scene) -> None:
+    """Show the test before and after; it takes longer than one picture."""
+    before = replace(scene.subject, operations=())
+    answers = questions.ask(
+        say, (ablation.examine, before), (ablation.examine, scene.subject), key="surgery_test_wait"
+    )
+    if answers is None:
+        return
+    was, now = answers
     table(
         say("Test accuracy"),
         ["", say("Before"), say("After"), say("Difference")],
@@ -394,6 +442,8 @@ def _show_classes(say: Say, scene: Scene, effect: Effect, was: Examined, now: Ex
             (say("Pictures named rightly"), was.right, now.right, _whole(now.right - was.right)),
         ],
     )
+    if scene.subject.operations:
+        show_spoken(_accuracy_sentence(say, was, now), key="surgery_tested")
     st.caption(
         say("On all {count} test pictures.", count=f"{was.pictures:,}")
         if was.pictures == was.all_pictures
@@ -565,7 +615,7 @@ def _show_without(say: Say, scene: Scene, place: int, without: WithoutEach, effe
         pick_filter(order[tile])
         _do(scene, Operation(layer=place, filter=order[tile], deed="off"))
 
-    with st.container(height=230, border=False):
+    with st.container(height=262, border=False):
         show_gallery(
             tiles,
             label=say("Filters by what is lost without them"),
@@ -605,7 +655,7 @@ def _show_bars(say: Say, order: Sequence[int], accuracy: FloatArray, whole: floa
     axis: dict[str, Any] = {
         "field": "accuracy",
         "type": "quantitative",
-        "title": say("Test accuracy without it"),
+        "title": None,
         "scale": {"domainMin": floor, "nice": False, "zero": False},
     }
     st.vega_lite_chart(
@@ -646,10 +696,14 @@ def _show_bars(say: Say, order: Sequence[int], accuracy: FloatArray, whole: floa
         ),
     )
     st.caption(
-        say("Dashed: with all of them, {accuracy}.", accuracy=f"{whole:.4f}")
+        say(
+            "Test accuracy without each filter. Dashed: with all of them, {accuracy}.",
+            accuracy=f"{whole:.4f}",
+        )
         if floor == 0
         else say(
-            "Dashed: with all of them, {accuracy}. The bars begin at {floor}, not at 0.",
+            "Test accuracy without each filter. Dashed: with all of them, {accuracy}. The bars "
+            "begin at {floor}, not at 0.",
             accuracy=f"{whole:.4f}",
             floor=f"{floor:.3f}",
         )
