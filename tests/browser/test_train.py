@@ -178,6 +178,13 @@ def test_the_page_opens_on_a_run_that_ends_with_its_test_pictures(
     page.wait_for_timeout(2_500)
     assert told == []
 
+    page = visit("train?show=time&moment=18&lang=en")
+    moment = page.get_by_role("slider", name="Moment of the training")
+    expect(moment).to_have_attribute("aria-valuetext", "after epoch 18", timeout=MINUTE)
+    press(page, "Play")
+    expect(moment).to_have_attribute("aria-valuetext", "after epoch 20", timeout=20_000)
+    expect(page.get_by_role("button", name="Play")).to_be_visible()  # it has stopped by itself
+
 
 @pytest.mark.parametrize("phone", [False, True], ids=["wide", "phone"])
 @pytest.mark.parametrize("language", ["en", "ko"])
