@@ -236,57 +236,50 @@ def _show_chart(
     """Draw one curve of the map and the mean of the random ones with their range."""
     share, curve, random = curves
     chance = say("Random orders")
-    values = [
-        {"share": 100 * at, "value": value, "low": low, "high": high, "who": who}
-        for who, series in ((method, curve), (chance, random.mean(axis=0)))
-        for at, value, low, high in zip(
-            share.tolist(),
-            series.tolist(),
-            (random.min(axis=0) if who == chance else series).tolist(),
-            (random.max(axis=0) if who == chance else series).tolist(),
-            strict=True,
+    at = (100 * share).tolist()
+    band = [
+        {"share": x, "low": low, "high": high}
+        for x, low, high in zip(
+            at, random.min(axis=0).tolist(), random.max(axis=0).tolist(), strict=True
         )
     ]
-    colour: dict[str, Any] = {
-        "field": "who",
-        "type": "nominal",
-        "title": None,
-        "legend": {"orient": "top"},
-        "scale": {"domain": [method, chance], "range": [_MAP, _CHANCE]},
-    }
+    lines = [
+        {"share": x, "value": value, "who": who}
+        for who, series in ((method, curve), (chance, random.mean(axis=0)))
+        for x, value in zip(at, series.tolist(), strict=True)
+    ]
     x = {"field": "share", "type": "quantitative", "title": across, "axis": {"tickCount": 5}}
     y = {"type": "quantitative", "title": up, "scale": {"domain": domain}}
-    data = {"values": values}
-    layers = [
+    who = {"field": "who", "type": "nominal", "title": None}
+    legend = {"orient": "top", "symbolType": "stroke"}
+    layers: list[dict[str, Any]] = [
         {
-            "data": data,
-            "mark": {"type": "area", "opacity": 0.25},
-            "encoding": {
-                "x": x,
-                "y": {**y, "field": "low"},
-                "y2": {"field": "high"},
-                "color": colour,
-            },
+            "data": {"values": band},
+            "mark": {"type": "area", "opacity": 0.25, "color": _CHANCE},
+            "encoding": {"x": x, "y": {**y, "field": "low"}, "y2": {"field": "high"}},
         },
         {
-            "data": data,
+            "data": {"values": lines},
             "mark": {"type": "line", "strokeWidth": 2.5},
             "encoding": {
                 "x": x,
                 "y": {**y, "field": "value"},
-                "color": colour,
+                "color": {
+                    **who,
+                    "legend": legend,
+                    "scale": {"domain": [method, chance], "range": [_MAP, _CHANCE]},
+                },
                 "strokeDash": {
-                    "field": "who",
-                    "type": "nominal",
+                    **who,
+                    "legend": legend,
                     "scale": {"domain": [method, chance], "range": [[1, 0], [5, 4]]},
-                    "legend": None,
                 },
             },
         },
     ]
-    st.markdown(f"**{title}**")
+    st.caption(title)
     st.vega_lite_chart(
-        {"height": 190, "layer": layers},
+        {"height": 250, "layer": layers},
         key=key,
         alt=say("{title}; the table below says the numbers.", title=title),
     )
