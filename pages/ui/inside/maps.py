@@ -372,8 +372,7 @@ def _draw_depth(say: Say, scene: Scene, depth: Depth) -> None:
                 "field": "series",
                 "type": "nominal",
                 "title": None,
-                "scale": {"domain": [told, detail], "range": [_SIDE = 16  # pixels that a map in a grid has at least
-_TOLD, _DETAIL]},
+                "scale": {"domain": [told, detail], "range": [_TOLD, _DETAIL]},
                 "legend": {"orient": "top"},
             },
             "strokeDash": {
