@@ -12,6 +12,7 @@ from cvcore.data_views import lay_out
 from cvcore.datasets import DATASETS
 from cvcore.errors import N_
 from cvcore.heat_maps import OF_A_LAYER, HeatMap, Method, Way
+from cvcore.networks import Flatten
 from cvcore.subjects import Fill
 from cvcore.time_travel import positions_with_maps
 from pages.ui import questions
@@ -229,6 +230,8 @@ def _show_beside(
             if method in OF_A_LAYER:
                 _explain_nothing(say, method, heat, name)
     st.markdown(_agreement(say, heats))
+    if "grad_cam" in heats:
+        warn_of_places(say, scene)
     take_picture(
         say, lay_out(np.stack(pictures), columns=len(pictures)), name="heat-maps", key="in_heat_png"
     )
@@ -291,6 +294,8 @@ def _show_one(
         _explain_nothing(say, method, heat, name)
     st.markdown(_largest(say, values, heat, name))
     st.caption(say(_WHAT[method]))
+    if method == "grad_cam":
+        warn_of_places(say, scene)
     with st.expander(say("The map as numbers"), icon=":material/table:"):
         cells = _rectified(heat.cells, values)
         table(
@@ -347,6 +352,17 @@ def _show_map(
         alt=spoken(say, method, values, name),
     )
     return image
+
+
+def warn_of_places(say: Say, scene: Scene) -> None:
+    """Say where Grad-CAM leaves out what the network looks at."""
+    if any(isinstance(layer, Flatten) for layer in scene.spec.network):
+        st.caption(
+            say(
+                "This network flattens its maps and has other weights for each place. Grad-CAM "
+                "takes the mean over all places and leaves that out; HiResCAM does not."
+            )
+        )
 
 
 def is_signed(method: Method, values: FloatArray) -> bool:

@@ -1,6 +1,6 @@
 """Whether a heat map can be trusted: three experiments that answer it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -18,7 +18,7 @@ from cvcore.trust import Curves, Falls, Measure, Shuffled
 from pages.ui import address, questions
 from pages.ui.brush import show_brush
 from pages.ui.gallery import Tile, show_gallery
-from pages.ui.inputs import choose, number, unseen
+from pages.ui.inputs import choose, number, switch, unseen
 from pages.ui.inside import heat
 from pages.ui.inside.scene import Scene
 from pages.ui.inside.take import take_picture
@@ -68,7 +68,11 @@ def show(say: Say, scene: Scene) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom", key="in_trust_what"):
         method = _choose_method(say, scene)
         label = heat.choose_class(say, scene, int(scores.probabilities.argmax()))
-        layer = heat.choose_layer(say, scene) if method in OF_A_LAYER else 0
+        if method in OF_A_LAYER:
+            layer = heat.choose_layer(say, scene)
+        else:
+            with unseen():
+                layer = heat.choose_layer(say, scene)
         if method == "occlusion" and topic == "shuffled":
             patch, stride = heat.choose_square(say, scene)
         else:
@@ -99,28 +103,30 @@ def show(say: Say, scene: Scene) -> None:
         case "curves":
             _show_curves(say, scene, label, way, fill)
         case "shuffled":
-            _show_shuffled(say, scene, label, way, seed)
+            ways = [heat.make_way(it, layer, patch, stride, fill) for it in _offered(scene)]
+            _show_shuffled(say, scene, label, way, ways, seed)
         case _:
             _show_brush(say, scene, label, way, fill, size, scores)
 
 
 def _choose_method(say: Say, scene: Scene) -> Method:
-    with_maps = bool(positions_with_maps(scene.spec))
-    offered: dict[str, str] = {
-        name: say(label)
-        for name, label in heat.NAMES.items()
-        if with_maps or name not in OF_A_LAYER
-    }
+    offered = _offered(scene)
     asked = choose(
         say("Heat map"),
-        offered,
+        {name: say(heat.NAMES[name]) for name in offered},
         key="in_method",
-        default="grad_cam" if with_maps else "occlusion",
+        default=offered[0],
         help=None
-        if with_maps
+        if offered[0] in OF_A_LAYER
         else say("Grad-CAM and HiResCAM need feature maps, and this network has none."),
     )
-    return next(it for it in heat.NAMES if it == asked)
+    return next(it for it in offered if it == asked)
+
+
+def _offered(scene: Scene) -> list[Method]:
+    """Return the maps that this network can have."""
+    with_maps = bool(positions_with_maps(scene.spec))
+    return [name for name in heat.NAMES if with_maps or name not in OF_A_LAYER]
 
 
 # -- hide what the map calls important
@@ -180,6 +186,8 @@ def _show_curves(say: Say, scene: Scene, label: int, way: Way, fill: Fill) -> No
                 domain,
                 key="in_trust_insertion",
             )
+    if way.method == "grad_cam" and falls.deletion >= falls.by_chance:
+        heat.warn_of_places(say, scene)
     _show_steps(say, curves, name, fill)
     _write_curves(say, falls, method)
 
@@ -346,7 +354,9 @@ def _write_curves(say: Say, falls: Falls, method: str) -> None:
 # -- shuffle the weights
 
 
-def _show_shuffled(say: Say, scene: Scene, label: int, way: Way, seed: int) -> None:
+def _show_shuffled(
+    say: Say, scene: Scene, label: int, way: Way, ways: Sequence[Way], seed: int
+) -> None:
     found = questions.ask(
         say,
         (trust.shuffled, scene.subject, scene.picture, label, way, seed),
@@ -375,6 +385,27 @@ def _show_shuffled(say: Say, scene: Scene, label: int, way: Way, seed: int) -> N
     with columns[2]:
         st.metric(say("Rank correlation"), _signed(pair.correlation))
         st.markdown(_sanity(say, way.method, pair.correlation))
+        if switch(say("Compare with the other maps"), key="in_all"):
+            _compare(say, scene, label, ways, seed)
+
+
+def _compare(say: Say, scene: Scene, label: int, ways: Sequence[Way], seed: int) -> None:
+    """Write the rank correlation of every map with its own on the shuffled network."""
+    found = questions.ask(
+        say,
+        *((trust.shuffled, scene.subject, scene.picture, label, way, seed) for way in ways),
+        key="in_trust_compared",
+    )
+    if found is None:
+        return
+    table(
+        say("Every map, before and after"),
+        [say("Heat map"), say("Rank correlation")],
+        [
+            (say(heat.NAMES[way.method]), _signed(pair.correlation))
+            for way, pair in zip(ways, found, strict=True)
+        ],
+    )
 
 
 def _sanity(say: Say, method: Method, correlation: float) -> str:
