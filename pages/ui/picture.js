@@ -43,12 +43,14 @@ function drawNames(overlay, rows, names) {
 function drawOverlay(overlay, { rows, columns, window: stop, values, ink, names }) {
   overlay.setAttribute("viewBox", `0 0 ${columns} ${rows}`);
   overlay.replaceChildren();
+  // One size for all: a number is not larger for being shorter.
+  const longest = Math.max(3, ...(values ?? []).flat().map((value) => value.length));
   (values ?? []).forEach((line, row) =>
     line.forEach((value, column) => {
       const text = make(overlay, "text", "", SVG);
       text.setAttribute("x", column + 0.5);
       text.setAttribute("y", row + 0.5);
-      text.setAttribute("font-size", Math.min(0.4, 1.5 / Math.max(value.length, 1)));
+      text.setAttribute("font-size", Math.min(0.4, 1.5 / longest));
       text.setAttribute("fill", ink[row][column] ? "#fff" : "#000");
       text.textContent = value;
     }),

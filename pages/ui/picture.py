@@ -5,10 +5,12 @@ and cannot tell where it was clicked.
 """
 
 import base64
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import streamlit as st
 
 from cvcore.arrays import ByteArray, FloatArray
@@ -81,6 +83,34 @@ def short(value: float) -> str:
     return text.replace("-", "−") if float(text) else "0"
 
 
+def written(values: FloatArray) -> list[list[str]]:
+    """Write a matrix's numbers with as many decimals as the largest needs for three digits.
+
+    Parameters
+    ----------
+    values : ndarray of float32, shape (height, width)
+
+    Examples
+    --------
+    >>> written(np.array([[0.25, 0.0625], [0.0, -0.5]]))
+    [['0.25', '0.062'], ['0', '−0.5']]
+    """
+    largest = float(np.abs(values).max(initial=0.0))
+    if not np.isfinite(largest) or largest >= 1e5 or (0 < largest < 1e-3):
+        return [[short(value) for value in line] for line in values.tolist()]
+    decimals = 2 - math.floor(math.log10(largest)) if largest else 0
+    digits = min(max(decimals, 0), 4)
+
+    def write(value: float) -> str:
+        text = f"{value:.{digits}f}"
+        # What is not quite 0 keeps its zeros, and so differs from what is.
+        if "." in text and (float(text) or not value):
+            text = text.rstrip("0").rstrip(".")
+        return text.replace("-", "−") if value else "0"
+
+    return [[write(value) for value in line] for line in values.tolist()]
+
+
 def show_picture(
     image: ByteArray,
     *,
@@ -135,7 +165,7 @@ def show_picture(
         payload["bar"] = {"stops": colour_stops(bar.colours), "labels": bar.labels()}
     if values is not None:
         brightness = image.reshape(rows, columns, -1).mean(axis=2)
-        payload["values"] = [[short(value) for value in line] for line in values.tolist()]
+        payload["values"] = written(values)
         payload["ink"] = (brightness < 110).tolist()
     if names:
         payload["names"] = list(names)
