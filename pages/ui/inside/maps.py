@@ -128,7 +128,7 @@ def _show_layer(say: Say, scene: Scene, layer: LayerMaps, *, common: bool) -> No
     # Wider than high, as the place on the screen is.
     columns = min(count, max(math.ceil(math.sqrt(count * 1.6 * height / width)), 1))
     painted, bar = paint(layer.maps, layer, common=common)
-    grid = lay_out(_enlarged(painted), columns=columns)
+    grid = in_a_grid(painted, columns=columns)
 
     def pick(row: int, column: int) -> None:
         place = min(row * columns + column, count - 1)
@@ -179,10 +179,21 @@ def _show_layer(say: Say, scene: Scene, layer: LayerMaps, *, common: bool) -> No
     st.markdown(text)
 
 
-def _enlarged(painted: ByteArray) -> ByteArray:
-    """Give maps of few pixels more of them, so that the lines between maps are thin."""
+def in_a_grid(painted: ByteArray, *, columns: int) -> ByteArray:
+    """Lay painted maps side by side, with lines between them that are thin beside small maps too.
+
+    Parameters
+    ----------
+    painted : ndarray of uint8, shape (count, height, width, 3)
+    columns : int
+
+    Returns
+    -------
+    ndarray of uint8, shape (height, width, 3)
+    """
     factor = max(_SIDE // painted.shape[1], 1)
-    return np.repeat(np.repeat(painted, factor, axis=1), factor, axis=2)
+    larger = np.repeat(np.repeat(painted, factor, axis=1), factor, axis=2)
+    return lay_out(larger, columns=columns)
 
 
 def _window(
@@ -258,7 +269,7 @@ def _show_row(say: Say, scene: Scene, row: LayerMaps, *, chosen: int) -> None:
 
     height, width = row.maps.shape[:2]
     show_picture(
-        lay_out(_enlarged(painted), columns=count),
+        in_a_grid(painted, columns=count),
         key=f"in_row_{row.position}",
         caption=say(
             "{layer} – {shown} of {total} maps, {zero} % zero",

@@ -72,7 +72,7 @@ def show(say: Say, run: str, snapshot: Snapshot | None, spec: RunSpec) -> None: 
     if own and error is not None:  # an impossible network opens where it breaks
         st.session_state.setdefault(_SELECTED, error.values["position"])
     selected = _selected(len(body)) if own else 0
-    _say_counts(say, spec.network, rows, error)
+    say_counts(say, spec.network, rows, error)
     show_network_picture(
         say,
         spec.network,
@@ -93,11 +93,11 @@ def show(say: Say, run: str, snapshot: Snapshot | None, spec: RunSpec) -> None: 
             args=(own_network(spec.network),),
             help=say("Makes it a network of your own, which begins as this one."),
         )
-    _table(say, spec.network, rows, error)
+    show_table(say, spec.network, rows, error)
 
 
-def _say_counts(
-    say: Say, network: Network, rows: Sequence[LayerRow], error: SettingError | None
+def say_counts(
+    say: Say, network: Network, rows: Sequence[LayerRow], error: SettingError | None = None
 ) -> None:
     """Say a network's size in a line; of an impossible one, how far it comes."""
     if error is not None:
@@ -384,9 +384,20 @@ def normalise(body: Network, position: int, where: str) -> Network:
     return (*body[: position - 1], *new[where], *body[position - 1 + len(parts) :])
 
 
-def _table(
-    say: Say, network: Network, rows: Sequence[LayerRow], error: SettingError | None
+def show_table(
+    say: Say, network: Network, rows: Sequence[LayerRow], error: SettingError | None = None
 ) -> None:
+    """Write a network's shapes, parameters and multiply-adds, layer by layer.
+
+    Parameters
+    ----------
+    say : Say
+    network : Network
+    rows : sequence of LayerRow
+        As far as the network is possible.
+    error : SettingError, optional
+        Why it is not.
+    """
     reaches = [reach.size for reach in receptive_field(network)]
     lines: list[list[object]] = []
     for index, layer in enumerate(network):
