@@ -258,6 +258,47 @@ def receptive_field(layers: Sequence[Layer]) -> tuple[Reach, ...]:
     return tuple(reaches)
 
 
+def window_seen(
+    layers: Sequence[Layer], input_shape: Shape, row: int, column: int, *, steps: int | None = None
+) -> tuple[int, int, int, int]:
+    """Return the rectangle that one value of a feature map sees.
+
+    Parameters
+    ----------
+    layers : sequence of Layer
+        Up to and with the one that gives the map; all of them give maps.
+    input_shape : tuple of int
+        (height, width, channels) of the picture.
+    row, column : int
+        Of the value, from 0.
+    steps : int, optional
+        How many layers to go back: 1 for what it sees of the maps before it; all if not given.
+
+    Returns
+    -------
+    top, left, height, width : int
+        Padding counts: the rectangle can reach over the edges.
+
+    Examples
+    --------
+    >>> window_seen([Convolution(filters=1, padding="same"), Pooling()], (8, 8, 1), 0, 3)
+    (-1, 5, 4, 4)
+    """
+    table = layer_table(layers, input_shape)
+    first, last = [row, column], [row, column]
+    for it in reversed(table if steps is None else table[len(table) - steps :]):
+        if isinstance(it.layer, Convolution | Pooling):
+            size, stride = it.layer.size, _stride(it.layer)
+            padding = it.layer.padding if isinstance(it.layer, Convolution) else "valid"
+            for axis in (0, 1):
+                before, _ = padding_amounts(
+                    it.input_shape[axis], size, stride=stride, padding=padding
+                )
+                first[axis] = first[axis] * stride - before
+                last[axis] = last[axis] * stride - before + size - 1
+    return first[0], first[1], last[0] - first[0] + 1, last[1] - first[1] + 1
+
+
 def layer_table(layers: Sequence[Layer], input_shape: Shape) -> tuple[LayerRow, ...]:
     """Count the shapes, parameters, connections and multiplications of a network.
 
