@@ -112,7 +112,7 @@ def test_the_address_says_the_map_the_class_and_the_layer(told: Mapped) -> None:
     assert "negative everywhere here: at this layer nothing speaks for 7" in texts(page)
     page.selectbox(key="in_class").select("predicted").run()
     assert "in_class" not in page.query_params
-    assert "The largest value, 2, is at row 2, column 4: at the top." in texts(page)
+    assert "The strongest value, 2, is at row 2, column 4: at the top." in texts(page)
     assert "score of 2 before softmax: 4.5" in texts(page)
 
 
@@ -124,7 +124,7 @@ def test_before_relu_the_map_has_its_signs(told: Mapped) -> None:
     assert_array_equal(over[6, 7], (20, 90, 180))  # the strongest blue
     assert_array_equal(over[0, 0], (255, 255, 255))
     assert "negative everywhere" not in texts(page)
-    assert "The largest value, −1, is at row 7, column 8: at the bottom right." in texts(page)
+    assert "The strongest value, −1, is at row 7, column 8: at the bottom right." in texts(page)
 
 
 def test_the_strength_is_drawn_without_asking_the_worker(told: Mapped) -> None:

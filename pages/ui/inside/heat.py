@@ -110,7 +110,8 @@ def choose_fill(say: Say, scene: Scene) -> Fill:
 
 def usual_fill(scene: Scene) -> Fill:
     """Return what looks least like anything: black on a black ground, a blur in a photo."""
-    return "blur" if DATASETS[scene.spec.dataset].shape[2] == 3 else "black"
+    photos = scene.spec.dataset == "faces" or DATASETS[scene.spec.dataset].shape[2] == 3
+    return "blur" if photos else "black"
 
 
 def choose_square(say: Say, scene: Scene) -> tuple[int, int]:
@@ -292,7 +293,7 @@ def _show_one(
         )
     if method in OF_A_LAYER and values is heat.values:
         _explain_nothing(say, method, heat, name)
-    st.markdown(_largest(say, values, heat, name))
+    st.markdown(_strongest(say, values, heat, name))
     st.caption(say(_WHAT[method]))
     if method == "grad_cam":
         warn_of_places(say, scene)
@@ -405,8 +406,8 @@ def _explain_nothing(say: Say, method: Method, heat: HeatMap, name: str) -> None
     )
 
 
-def _largest(say: Say, values: FloatArray, heat: HeatMap, name: str) -> str:
-    """Say where a map is largest, and how narrow it is."""
+def _strongest(say: Say, values: FloatArray, heat: HeatMap, name: str) -> str:
+    """Say where a map is strongest, and how narrow it is."""
     if not values.any():
         return say(
             "The score of {name} before softmax: {score}.", name=name, score=short(heat.score)
@@ -415,7 +416,7 @@ def _largest(say: Say, values: FloatArray, heat: HeatMap, name: str) -> str:
     sizes = np.sort(np.abs(values).ravel())[::-1].astype(np.float64)
     half = int(np.searchsorted(np.cumsum(sizes), sizes.sum() / 2)) + 1
     return say(
-        "The largest value, {value}, is at row {row}, column {column}: {where}. Half of the map "
+        "The strongest value, {value}, is at row {row}, column {column}: {where}. Half of the map "
         "lies on {share} % of the pixels. The score of {name} before softmax: {score}.",
         value=short(float(values[row, column])),
         row=int(row) + 1,

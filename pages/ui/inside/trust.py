@@ -147,7 +147,7 @@ def _show_curves(say: Say, scene: Scene, label: int, way: Way, fill: Fill) -> No
         _show_heat(say, way.method, curves.heat, name, key="in_trust_map", limit=180)
         measures = {"probability": say("Probability"), "score": say("Score")}
         asked = choose(
-            say("Watch the class's"),
+            say("What is watched"),
             measures,
             key="in_measure",
             default="probability",
@@ -304,7 +304,7 @@ def _show_steps(say: Say, curves: Curves, name: str, fill: Fill) -> None:
             Tile(
                 image=hide(image, mask, fill),
                 head=say("{share} % hidden", share=round(100 * float(falls.share[place]))),
-                note=f"{name}: {100 * float(falls.first[place]):.1f} %",
+                note=f"{name}: {100 * float(falls.first[place]):.1f}\N{NO-BREAK SPACE}%",
             )
         )
     show_gallery(
@@ -462,6 +462,12 @@ def _show_brush(
             key="in_brush_picture",
             on_change=put,
             limit=310,
+        )
+        st.caption(
+            say(
+                "With the mouse or a finger; or go to the picture and use the arrow keys and the "
+                "space bar. A stroke that begins where it is hidden shows it again."
+            )
         )
     with right:
         after = before
