@@ -146,7 +146,7 @@ def _show_layer(say: Say, scene: Scene, layer: LayerMaps, *, common: bool) -> No
             ),
             limit=330,
             bar=bar if common else None,
-            window=_window(grid, row, column, rows=-(-count // columns), columns=columns),
+            window=window_in(grid, row, column, rows=-(-count // columns), columns=columns),
             pick=Pick(
                 key="in_maps_grid",
                 label=say("Feature maps. Click one, or use the arrow keys, to see it large."),
@@ -196,10 +196,10 @@ def in_a_grid(painted: ByteArray, *, columns: int) -> ByteArray:
     return lay_out(larger, columns=columns)
 
 
-def _window(
+def window_in(
     grid: ByteArray, row: int, column: int, *, rows: int, columns: int
 ) -> tuple[float, float, float, float]:
-    """Return the frame of a map in the grid."""
+    """Return the frame of a cell in a grid, for `show_picture`."""
     height, width = (grid.shape[0] + 1) / rows, (grid.shape[1] + 1) / columns
     return row * height, column * width, height - 1, width - 1
 

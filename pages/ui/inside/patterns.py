@@ -8,7 +8,6 @@ import streamlit as st
 from cvcore import evaluation, filter_patterns
 from cvcore.arithmetic import window_seen
 from cvcore.arrays import ByteArray
-from cvcore.data_views import lay_out
 from cvcore.datasets import DATASETS
 from cvcore.display import enlarge
 from cvcore.engine import engine
@@ -18,6 +17,7 @@ from cvcore.subjects import Subject
 from pages.ui import address, questions
 from pages.ui.gallery import Tile, show_gallery
 from pages.ui.inputs import choose, decimal, number
+from pages.ui.inside.maps import in_a_grid, window_in
 from pages.ui.inside.scene import Scene
 from pages.ui.inside.take import take_picture
 from pages.ui.picture import Pick, short, show_picture
@@ -140,20 +140,20 @@ def _show_ascent(
                 "y": {
                     "field": "value",
                     "type": "quantitative",
-                    "title": say("Mean of the map, before its activation")
+                    "title": say("Mean of the map")
                     if not isinstance(scene.spec.network[place - 1], Dense)
-                    else say("Value, before its activation"),
+                    else say("Value"),
                     "scale": {"zero": False},
                 },
             },
         }
         st.vega_lite_chart(
-            {"layer": [layer], "height": 190},
+            {"layer": [layer], "height": 230},
             key="in_pattern_chart",
             alt=say("What was to rise, step by step; the table below has the numbers."),
         )
         show_picture(
-            lay_out(ascent.stages[0], columns=filter_patterns.STAGES),
+            in_a_grid(ascent.stages[0], columns=filter_patterns.STAGES),
             key="in_pattern_stages",
             caption=say("From noise to the end"),
             limit=84,
@@ -346,12 +346,10 @@ def _make_all(
 
 def _draw_all(say: Say, place: int, one: int, ascent: Ascent, responses: Responses) -> None:
     images = ascent.stages[:, -1]
-    count, height, width = images.shape[:3]
+    count = len(images)
     columns = min(count, max(math.ceil(math.sqrt(count * 2)), 1))
-    factor = max(16 // height, 1)
-    grid = lay_out(np.repeat(np.repeat(images, factor, axis=1), factor, axis=2), columns=columns)
+    grid = in_a_grid(images, columns=columns)
     row, column = divmod(min(one, count - 1), columns)
-    tall, wide = height * factor + 1, width * factor + 1
 
     def pick(row: int, column: int) -> None:
         st.session_state["in_filter"] = min(row * columns + column, count - 1) + 1
@@ -360,7 +358,7 @@ def _draw_all(say: Say, place: int, one: int, ascent: Ascent, responses: Respons
         grid,
         key="in_all_grid",
         limit=420,
-        window=(row * tall, column * wide, tall - 1, wide - 1),
+        window=window_in(grid, row, column, rows=-(-count // columns), columns=columns),
         pick=Pick(
             key="in_all_grid",
             label=say("Patterns. Click one, or use the arrow keys, to see it large."),
