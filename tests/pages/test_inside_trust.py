@@ -121,7 +121,7 @@ def payload(page: AppTest, key: str) -> Any:
     [
         (0.1, 0.9, "is right"),
         (0.1, 0.3, "but what it calls important is not enough"),
-        (0.7, 0.9, "but hiding random pixels hurts more"),
+        (0.7, 0.9, "but hiding random pixels hurts at least as much"),
         (0.7, 0.3, "misleads"),
     ],
 )

@@ -247,7 +247,8 @@ def _agreement(say: Say, heats: dict[Method, HeatMap]) -> str:
     for one, other in combinations(heats, 2):
         alike = heat_maps.rank_correlation(heats[one].values, heats[other].values)
         if np.isfinite(alike):
-            pairs.append((alike, f"{say(NAMES[one])} – {say(NAMES[other])}"))
+            both = say("{one} and {other}", one=say(NAMES[one]), other=say(NAMES[other]))
+            pairs.append((alike, both))
     if not pairs:
         return say("The maps cannot be compared: each says the same of every pixel.")
     pairs.sort()

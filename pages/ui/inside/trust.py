@@ -219,13 +219,13 @@ def _verdict(say: Say, method: Method, falls: Falls) -> str:
         return say(
             "**Here {map} is half right.** Areas under the curves: deletion {deletion}, insertion "
             "{insertion}, random orders {random}: what it calls important helps to find the class, "
-            "but hiding random pixels hurts more than hiding those.",
+            "but hiding random pixels hurts at least as much as hiding those.",
             **values,
         )
     return say(
         "**Here {map} misleads.** Areas under the curves: deletion {deletion}, insertion "
-        "{insertion}, random orders {random}: hiding random pixels hurts more than hiding what it "
-        "calls important. Try another map or layer.",
+        "{insertion}, random orders {random}: hiding random pixels hurts at least as much as "
+        "hiding what it calls important. Try another map or layer.",
         **values,
     )
 
