@@ -132,7 +132,8 @@ export default function ({ parentElement, data: [data], setStateValue }) {
       parts.mask.fill(value, row * columns + box.left, row * columns + box.left + box.width);
     }
     draw(parts, data);
-    parts.timer ??= setTimeout(() => parts.send(), PAUSE);
+    const wait = Math.max(parts.sent + PAUSE - Date.now(), 0);
+    parts.timer ??= setTimeout(() => parts.send(), wait);
   };
   const isHidden = () => parts.mask[parts.at[0] * columns + parts.at[1]];
   const say = () => {
