@@ -237,7 +237,7 @@ def _show_before(say: Say, scene: Scene, step: Step, chosen: Chosen, found: Expl
         name=name,
         key="in_walk_before",
         limit=230,
-        window=tuple(float(it) for it in window),  # type: ignore[arg-type]
+        window=_inside(window, before.shape[0], before.shape[1]),
     )
     if before.shape[2] > 1:
         st.caption(
@@ -263,9 +263,18 @@ def _show_picture(say: Say, scene: Scene, step: Step, chosen: Chosen) -> None:
         key="in_walk_picture",
         caption=say("Of the picture it sees {height} × {width}", height=window[2], width=window[3]),
         limit=150,
-        window=tuple(float(it) for it in window),  # type: ignore[arg-type]
+        window=_inside(window, *step.image.shape[:2]),
         alt=say("The picture, with what the value sees of it"),
     )
+
+
+def _inside(
+    window: tuple[int, int, int, int], height: int, width: int
+) -> tuple[float, float, float, float]:
+    """Return the part of a rectangle that lies in a picture, without its padding."""
+    top, left, rows, columns = window
+    first, start = max(top, 0), max(left, 0)
+    return first, start, min(top + rows, height) - first, min(left + columns, width) - start
 
 
 # -- the arithmetic
@@ -500,7 +509,7 @@ def _show_values(
         key=key,
         caption=say("{name}: {count} values", name=name, count=f"{count:,}"),
         limit=230,
-        bar=bar,
+        bar=bar if rows > 2 else None,
         window=(row, column, 1, 1),
         pick=Pick(
             key=key,
