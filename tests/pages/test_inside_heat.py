@@ -12,16 +12,17 @@ import pytest
 from numpy.testing import assert_array_equal
 from streamlit.testing.v1 import AppTest
 
-from cvcore import heat_maps
+from cvcore import evaluation, heat_maps
 from cvcore.arrays import ByteArray
-from cvcore.engine import Answer, client
+from cvcore.engine import Answer, Engine, client
+from cvcore.evaluation import Scores
 from cvcore.heat_maps import HeatMap, Way
 from cvcore.networks import Convolution, Dense, Flatten, Network
 from cvcore.runs import RunStore
 from cvcore.spec import RunSpec
 from cvcore.subjects import Picture, Subject
+from tests import kept_runs
 from tests.pages import open_page
-from tests.pages.inside_answers import Told, keep_run
 
 END = Dense(units=10, activation="softmax")
 CNN: Network = (
@@ -33,15 +34,27 @@ CNN: Network = (
 DENSE: Network = (Flatten(), END)
 
 
-class Mapped(Told):
-    """Knows heat maps too: two pixels, 2 and -1, for class 2; nothing for the others."""
+class Mapped(Engine):
+    """Answers at once: two pixels, 2 and -1, for class 2, which it says; -1 for the others."""
 
-    def _answer(self, job: Callable[..., Any], *arguments: Any) -> Answer:
-        if job is not heat_maps.heat_map:
-            return super()._answer(job, *arguments)
-        answer = self._made.setdefault((job, *arguments), Answer())
-        answer.give(self._heat_map(*arguments))
+    def __init__(self, store: RunStore) -> None:
+        super().__init__(store)
+        self.asked: list[tuple[Any, ...]] = []
+
+    def ask(self, job: Callable[..., Any], *arguments: Any) -> Answer:
+        self.asked.append((job.__name__, *arguments))
+        known: dict[Callable[..., Any], Callable[..., Any]] = {
+            heat_maps.heat_map: self._heat_map,
+            evaluation.scores: self._scores,
+        }
+        answer = Answer()
+        answer.give(known[job](*arguments) if job in known else job(self._store.url, *arguments))
         return answer
+
+    def _scores(self, _: Subject, __: Picture) -> Scores:
+        said = np.eye(10, dtype=np.float32)[2]
+        image = np.zeros((8, 8, 1), np.uint8)
+        return Scores(image=image, label=2, scores=said, probabilities=said)
 
     def _heat_map(self, _: Subject, __: Picture, label: int, way: Way) -> HeatMap:
         signed = np.zeros((8, 8), np.float32)
@@ -68,7 +81,8 @@ def told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Mapped]:
 
 
 def look(told: Mapped, network: Network = CNN, **query: str) -> AppTest:
-    run = keep_run(told._store, RunSpec(dataset="digits", network=network, epochs=3))
+    run = kept_runs.keep_finished(told._store, RunSpec(dataset="digits", network=network, epochs=3))
+    told._store.save_weights(run, 3.0, {"weights": np.zeros(1, np.float32)})
     page = open_page("inside", inside="heat", run=run, **query)
     assert not page.exception
     return page
@@ -102,7 +116,7 @@ def test_four_maps_of_the_predicted_class_stand_side_by_side(told: Mapped) -> No
     assert {label for label, _ in ways} == {2}
     assert {way.layer for _, way in ways if way.method == "grad_cam"} == {2}
     assert "Rank correlation" not in texts(page)
-    assert "are most alike (rank correlation 1.00)" in texts(page)
+    assert "most alike (rank correlation 1.00)" in texts(page)
     assert "other weights for each place" in texts(page)
 
 
@@ -117,7 +131,7 @@ def test_the_address_says_the_map_the_class_and_the_layer(told: Mapped) -> None:
 
 
 def test_before_relu_the_map_has_its_signs(told: Mapped) -> None:
-    page = look(told, in_heat="grad_cam", in_class="7", in_strength="1.0")
+    page = look(told, in_heat="grad_cam", in_class="7", in_strength="100")
     assert len(np.unique(drawn(page, "in_heat_grad_cam_over").reshape(-1, 3), axis=0)) == 1
     page.toggle(key="in_signed").set_value(True).run()
     over = drawn(page, "in_heat_grad_cam_over")
@@ -128,12 +142,12 @@ def test_before_relu_the_map_has_its_signs(told: Mapped) -> None:
 
 
 def test_the_strength_is_drawn_without_asking_the_worker(told: Mapped) -> None:
-    page = look(told, in_heat="occlusion", in_strength="0.0")
+    page = look(told, in_heat="occlusion", in_strength="0")
     assert not drawn(page, "in_heat_occlusion_over").any()  # the picture, which is black
     before = len(set(told.asked))
-    page.number_input(key="in_strength").set_value(1.0).run()
+    page.slider(key="in_strength").set_value(100).run()
     assert_array_equal(drawn(page, "in_heat_occlusion_over")[1, 3], (184, 22, 42))
-    assert page.query_params["in_strength"] == "1.0"
+    assert page.query_params["in_strength"] == "100"
     assert len(set(told.asked)) == before
 
 

@@ -16,7 +16,7 @@ from cvcore.networks import Flatten
 from cvcore.subjects import Fill
 from cvcore.time_travel import positions_with_maps
 from pages.ui import questions
-from pages.ui.inputs import choose, decimal, number, switch, unseen
+from pages.ui.inputs import choose, number, switch, unseen
 from pages.ui.inside.scene import Scene
 from pages.ui.inside.take import take_picture
 from pages.ui.picture import ColourBar, short, show_picture
@@ -175,14 +175,8 @@ def show(say: Say, scene: Scene) -> None:
             with unseen():
                 patch, stride = choose_square(say, scene)
                 fill = choose_fill(say, scene)
-        strength = decimal(
-            say("Strength of the map"),
-            key="in_strength",
-            default=0.6,
-            low=0.0,
-            high=1.0,
-            step=0.1,
-            format="%.1f",
+        percent = number(
+            say("Strength of the map (%)"), key="in_strength", default=60, low=0, high=100
         )
         signed = chosen in (*OF_A_LAYER, "gradient") and switch(
             say("With its signs"),
@@ -214,9 +208,9 @@ def show(say: Say, scene: Scene) -> None:
         return
     heats = dict(zip(methods, found, strict=True))
     if chosen == _BESIDE:
-        _show_beside(say, scene, label, heats, strength)
+        _show_beside(say, scene, label, heats, percent / 100)
     else:
-        _show_one(say, scene, label, methods[0], found[0], strength, signed)
+        _show_one(say, scene, label, methods[0], found[0], percent / 100, signed)
 
 
 def _show_beside(
@@ -260,9 +254,8 @@ def _agreement(say: Say, heats: dict[Method, HeatMap]) -> str:
             value=f"{pairs[0][0]:.2f}".replace("-", "−"),
         )
     return say(
-        "All of them answer the same question, and do not agree: {most} are most alike (rank "
-        "correlation {high}), {least} least ({low}). Which of them is right? The Trust view asks "
-        "the network.",
+        "All of them answer the same question. {most} rank the pixels most alike (rank correlation "
+        "{high}), {least} least ({low}). Which of them is right? The Trust view asks the network.",
         most=pairs[-1][1],
         high=f"{pairs[-1][0]:.2f}".replace("-", "−"),
         least=pairs[0][1],
