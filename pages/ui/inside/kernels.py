@@ -104,9 +104,9 @@ def choose_layer(say: Say, scene: Scene, places: Sequence[int], *, label: str = 
     int
         Its place, from 1.
     """
-    if LAYER in st.session_state:
-        asked = str(st.session_state[LAYER])
-        before = [it for it in places if asked.isdecimal() and it <= int(asked)]
+    asked = str(st.session_state.get(LAYER, st.query_params.get(LAYER, "")))
+    if asked.isdecimal():
+        before = [it for it in places if it <= int(asked)]
         st.session_state[LAYER] = str(before[-1] if before else places[0])
     names = {
         str(place): f"{place}. {describe_layer(say, scene.spec.network[place - 1])}"
