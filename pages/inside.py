@@ -5,7 +5,7 @@ import streamlit as st
 from pages.ui import address
 from pages.ui.inputs import try_this
 from pages.ui.inside import show_scene
-from pages.ui.inside.scene import choose_network, choose_scene, open_recipe
+from pages.ui.inside.scene import choose_network, choose_scene, open_recipe, show_scores
 from pages.ui.setup import friendly, set_up
 
 say = set_up("inside")
@@ -28,5 +28,9 @@ with controls, friendly(say):
     run, snapshot = choose_network(say)
     scene = choose_scene(say, run, snapshot)
     address.report_ignored(say)
-with experiment, st.container(key="experiment"), friendly(say):
-    show_scene(say, run, snapshot, scene)
+    said = st.container()
+    with experiment, st.container(key="experiment"), friendly(say):
+        show_scene(say, run, snapshot, scene)
+    if scene is not None:
+        with said:
+            show_scores(say, scene)

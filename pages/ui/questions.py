@@ -10,7 +10,9 @@ from cvcore.engine import Answer, engine
 from pages.ui.setup import explain
 from pages.ui.words import Say
 
-_MOMENT = 0.2  # seconds; most answers come within it, and the page need not be drawn twice
+# Seconds; most answers come within the first, and the page need not be drawn twice. Where an
+# earlier answer is on the screen it stays there while the script waits, so it waits longer.
+_MOMENT, _LONGER = 0.2, 1.0
 
 
 def ask(say: Say, *questions: tuple[Any, ...], key: str) -> tuple[Any, ...] | None:
@@ -29,10 +31,11 @@ def ask(say: Say, *questions: tuple[Any, ...], key: str) -> tuple[Any, ...] | No
     tuple or None
         None while the worker thinks, or where it cannot: then the page goes on without.
     """
-    given = put(*questions)
-    arriving = f"{key} arriving"
+    shown, arriving = f"{key} shown", f"{key} arriving"
+    given = put(*questions, seconds=_LONGER if shown in st.session_state else _MOMENT)
     if all(it.state == "ready" for it in given):
         st.session_state.pop(arriving, None)
+        st.session_state[shown] = True
         return tuple(it.value for it in given)
     if not _is_waiting(given):
         for error in {str(it.error): it.error for it in given if it.error is not None}.values():
@@ -59,8 +62,15 @@ def ask(say: Say, *questions: tuple[Any, ...], key: str) -> tuple[Any, ...] | No
     return None
 
 
-def put(*questions: tuple[Any, ...]) -> list[Answer]:
+def put(*questions: tuple[Any, ...], seconds: float = _MOMENT) -> list[Answer]:
     """Put questions to the worker, and give it the moment that most of them take.
+
+    Parameters
+    ----------
+    *questions : tuple
+        As for `ask`.
+    seconds : float, optional
+        How long to wait for all of them.
 
     Returns
     -------
@@ -68,7 +78,7 @@ def put(*questions: tuple[Any, ...]) -> list[Answer]:
         One for each; some may still be pending.
     """
     answers = [engine().ask(*question) for question in questions]
-    until = time.monotonic() + _MOMENT
+    until = time.monotonic() + seconds
     for it in answers:
         it.wait(max(until - time.monotonic(), 0.0))
     return answers

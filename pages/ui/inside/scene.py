@@ -126,11 +126,8 @@ def choose_scene(say: Say, run: str, snapshot: Snapshot | None) -> Scene | None:
         picture=_choose_picture(say, spec),
         names=tuple(say(name) for name in DATASETS[spec.dataset].classes),
     )
-    answers = questions.ask(
-        say, (evaluation.scores, subject, scene.picture), key="inside_scores_wait"
-    )
-    if answers is not None:
-        _show_scores(say, scene, answers[0])
+    # Put before the view's questions and drawn after its pictures: the worker need not wait.
+    engine().ask(evaluation.scores, subject, scene.picture)
     return scene
 
 
@@ -208,7 +205,14 @@ def _choose_picture(say: Say, spec: RunSpec) -> Picture:
     return Picture(number=place - 1)
 
 
-def _show_scores(say: Say, scene: Scene, scores: Scores) -> None:
+def show_scores(say: Say, scene: Scene) -> None:
+    """Show the picture as the network sees it, and what the network says of it."""
+    answers = questions.ask(
+        say, (evaluation.scores, scene.subject, scene.picture), key="inside_scores_wait"
+    )
+    if answers is None:
+        return
+    scores: Scores = answers[0]
     name = scene.names[scores.label] if scores.label is not None else None
     with st.container(horizontal=True, vertical_alignment="top", key="inside_picture"):
         with st.container(width=110):
