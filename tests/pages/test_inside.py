@@ -200,8 +200,7 @@ def test_maps_of_all_layers_and_one_of_them_large(own: Told) -> None:
     assert large["values"][0][0] == "1"
     assert component(page, "in_row_2")["caption"].startswith("2. Max pooling 2 × 2 – 3 of 3 maps")
     page.segmented_control(key="in_before").set_value("before").run()
-    assert own.asked[-1][0] == "overview"
-    assert ("maps_before", own.asked[-1][1], Picture(), 1) in own.asked
+    assert any(it[0] == "maps_before" and it[2:] == (Picture(), 1) for it in own.asked)
     assert page.query_params["in_before"] in ("before", ["before"])
 
 
