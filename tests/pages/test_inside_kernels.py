@@ -72,6 +72,11 @@ def test_its_negative_is_called_the_inverse_of_one(engine: Told) -> None:
     assert payload(page, "kernels_best_0")["values"][1] == ["2", "0", "−2"]
 
 
+def test_a_filter_that_is_off_resembles_none(engine: Told) -> None:
+    page = look(engine, surgery="1.0off")
+    assert "Kernel 1 has the same weight everywhere, so it resembles none." in texts(page)
+
+
 def test_the_choice_stands_in_the_address(engine: Told) -> None:
     page = look(engine)
     page.number_input(key="in_kernel").set_value(3).run()

@@ -90,7 +90,9 @@ def test_a_filter_is_switched_off_and_on_again(engine: Told) -> None:
     said = payload(page, "surgery_said")
     assert "1 of 4 maps of layer 1 are others now" in said
     assert "takes this picture for 3 (100.0 %) instead of 2 (100.0 %)" in said
-    assert "falls from 0.8333 to 0.8056: 10 pictures fewer" in payload(page, "surgery_tested")
+    assert "falls from 0.8333 to 0.8056. Pictures named rightly: −10." in payload(
+        page, "surgery_tested"
+    )
     assert "Filter 2 of layer 1 is off." in texts(page)
     assert page.button(key="surgery_do").disabled  # it is off already
     press(page, "surgery_undo")

@@ -206,11 +206,18 @@ def _say_what_to_notice(say: Say, learned: Learned, found: Resemblance | None, c
     limit = chance(height)
     above = int((found.strength > limit).sum())
     st.markdown(
-        say(
-            "Kernel {number} resembles **{name}** most: correlation {correlation}.",
-            number=chosen + 1,
-            name=_name(say, name, correlation),
-            correlation=short(correlation),
+        (
+            say(
+                "Kernel {number} resembles **{name}** most: correlation {correlation}.",
+                number=chosen + 1,
+                name=_name(say, name, correlation),
+                correlation=short(correlation),
+            )
+            if correlation
+            else say(
+                "Kernel {number} has the same weight everywhere, so it resembles none.",
+                number=chosen + 1,
+            )
         )
         + " "
         + say(
@@ -284,7 +291,7 @@ def _show_one(say: Say, learned: Learned, found: Resemblance | None, chosen: int
             show_matrix(
                 say, weights, name=title, key="kernels_chosen", limit=158, size=learned.limit
             )
-        best = found.best(chosen)[:_BEST] if found is not None else ()
+        best = found.best(chosen)[:_BEST] if found is not None and found.strength[chosen] else ()
         for rank, (name, correlation) in enumerate(best):
             with st.container(width=90):
                 show_matrix(

@@ -287,16 +287,16 @@ def _accuracy_sentence(say: Say, was: Examined, now: Examined) -> str:
     values = {
         "before": f"{was.accuracy:.4f}",
         "after": f"{now.accuracy:.4f}",
-        "right": abs(now.right - was.right),
+        "difference": _whole(now.right - was.right),
     }
     if now.right < was.right:
         return say(
-            "Test accuracy falls from {before} to {after}: {right} pictures fewer are right.",
+            "Test accuracy falls from {before} to {after}. Pictures named rightly: {difference}.",
             **values,
         )
     if now.right > was.right:
         return say(
-            "Test accuracy rises from {before} to {after}: {right} pictures more are right.",
+            "Test accuracy rises from {before} to {after}. Pictures named rightly: {difference}.",
             **values,
         )
     return say("Test accuracy stays at {before}.", **values)
