@@ -24,7 +24,6 @@ from benchmarks.measure import report
 from cvcore import datasets, training, trust
 from cvcore.heat_maps import Way, usual_layer
 from cvcore.jobs import Reporter, keep
-from cvcore.networks import Convolution, Dense, GlobalAveragePooling, Pooling
 from cvcore.recipes import RECIPES
 from cvcore.runs import RunStore
 from cvcore.spec import RunSpec
@@ -36,18 +35,7 @@ PICTURES = 50
 MAJORITY = 0.5
 FILLS: tuple[Fill, ...] = ("mean", "black", "blur")
 NETWORKS = {
-    "pooled": replace(
-        RECIPES["fast"],
-        network=(
-            Convolution(filters=16, size=4, stride=2, padding="same", activation="relu"),
-            Convolution(filters=32, size=3, padding="same", activation="relu"),
-            Pooling(size=2),
-            Convolution(filters=64, size=3, padding="same", activation="relu"),
-            GlobalAveragePooling(),
-            Dense(units=10, activation="softmax"),
-        ),
-        epochs=3,
-    ),
+    "pooled": RECIPES["pooled"],
     "fast": RECIPES["fast"],
     "lecture_cnn": replace(RECIPES["lecture_cnn"], epochs=2),
 }

@@ -272,6 +272,21 @@ NETWORKS: Mapping[str, NamedNetwork] = MappingProxyType(
             input_shape=(28, 28, 1),
             source="S. Ioffe, C. Szegedy, arXiv:1502.03167, for the batch normalisation",
         ),
+        # Each map's mean is all that its classes know: where something stands does not matter,
+        # and class activation maps say exactly what counted.
+        "pooled": NamedNetwork(
+            label=N_("A CNN that ends in means"),
+            layers=(
+                Convolution(filters=16, size=4, stride=2, padding="same", activation="relu"),
+                Convolution(filters=32, size=3, padding="same", activation="relu"),
+                Pooling(size=2),
+                Convolution(filters=64, size=3, padding="same", activation="relu"),
+                GlobalAveragePooling(),
+                Dense(units=10, activation="softmax"),
+            ),
+            input_shape=(28, 28, 1),
+            source="M. Lin, Q. Chen, S. Yan, Network In Network, arXiv:1312.4400, for the means",
+        ),
         "vgg16": NamedNetwork(
             label=N_("VGG16"),
             layers=(

@@ -40,6 +40,15 @@ RECIPES: Mapping[str, RunSpec] = MappingProxyType(
             learning_rate=0.01,
             schedule="one_cycle",
         ),
+        # A network whose heat maps can be trusted (``python -m benchmarks.trust``).
+        "pooled": RunSpec(
+            dataset="fashion_mnist",
+            network=NETWORKS["pooled"].layers,
+            epochs=3,
+            batch_size=96,
+            learning_rate=0.01,
+            schedule="one_cycle",
+        ),
     }
 )
 """Their specifications; equal ones share a run, so a benchmark's opens on the page."""

@@ -19,7 +19,7 @@ try_this(
         (say("Can the map be trusted?"), {"inside": "trust"}),
         (say("Switch a filter off"), {"inside": "surgery"}),
         (say("Every number of one picture"), {"inside": "walk"}),
-        (say("A CNN of clothes"), {open_recipe: "fast"}),
+        (say("A CNN of clothes"), {open_recipe: "pooled"}),
         (say("The lecture's CNN"), {open_recipe: "lecture_cnn"}),
     ],
 )

@@ -26,7 +26,7 @@ from pages.ui.inputs import choose, decimal, number, switch
 from pages.ui.network_input import choose_network, own_network
 from pages.ui.words import Say
 
-NETWORK_NAMES = ("linear", "dense", "cnn", "cnn_relu", "lenet5_28", "vgg_small", "fast")
+NETWORK_NAMES = ("linear", "dense", "cnn", "cnn_relu", "lenet5_28", "vgg_small", "fast", "pooled")
 """The rows of `NETWORKS` that are offered for training."""
 
 SETTINGS: Mapping[str, str | int | float | bool] = {
