@@ -5,20 +5,18 @@ import streamlit as st
 from pages.ui import address
 from pages.ui.inputs import try_this
 from pages.ui.inside import show_scene
-from pages.ui.inside.scene import choose_network, choose_scene, open_recipe, show_scores
+from pages.ui.inside.scene import SURGERY, choose_network, choose_scene, open_recipe, show_scores
 from pages.ui.setup import friendly, set_up
 
 say = set_up("inside")
 try_this(
     say,
     [
-        (say("What each layer sees"), {"inside": "maps"}),
-        (say("The kernels it learned"), {"inside": "kernels"}),
+        (say("Before training"), {"inside": "maps", "moment": "0"}),
         (say("What one filter looks for"), {"inside": "patterns"}),
         (say("Where it looks"), {"inside": "heat"}),
         (say("Can the map be trusted?"), {"inside": "trust"}),
-        (say("Switch a filter off"), {"inside": "surgery"}),
-        (say("Every number of one picture"), {"inside": "walk"}),
+        (say("Switch a filter off"), {"inside": "surgery", SURGERY: "1.0off"}),
         (say("A CNN of clothes"), {open_recipe: "pooled"}),
         (say("The lecture's CNN"), {open_recipe: "lecture_cnn"}),
     ],

@@ -74,9 +74,10 @@ def show_probabilities(
         lines.append(f"<tr class='{'said' if label == said else ''}'>{cells}</tr>")
     total = ""
     if scores is not None:
+        name = say("Sum")
         powers = short(float(np.exp(scores.astype(np.float64)).sum()))
         total = (
-            f"<tfoot><tr><th scope=row>{html.escape(say('Sum'))}</th><td></td><td></td>"
+            f"<tfoot><tr><th scope=row>{html.escape(name)}</th><td></td><td></td>"
             f"<td>{powers}</td><td></td><td>100 %</td></tr></tfoot>"
         )
     st.html(
