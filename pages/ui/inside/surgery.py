@@ -412,8 +412,8 @@ def _show_grid(
 def _show_classes(say: Say, scene: Scene, effect: Effect) -> None:
     left, right = st.columns(2, gap="small")
     for column, name, probabilities in (
-        (left, say("Before"), effect.before),
-        (right, say("After"), effect.after),
+        (left, say("Before the operation"), effect.before),
+        (right, say("After the operation"), effect.after),
     ):
         with column:
             st.markdown(f"**{name}**")
@@ -431,7 +431,7 @@ def _show_test(say: Say, scene: Scene) -> None:
     was, now = answers
     table(
         say("Test accuracy"),
-        ["", say("Before"), say("After"), say("Difference")],
+        ["", say("Before the operation"), say("After the operation"), say("Difference")],
         [
             (
                 say("Test accuracy"),

@@ -482,7 +482,7 @@ def _show_brush(
         show_spoken(_what_came(say, scene, label, before, after, hidden), key="in_brush_spoken")
         one, other = st.columns(2, gap="small")
         with one:
-            st.caption(say("Before"))
+            st.caption(say("Nothing hidden"))
             show_probabilities(say, before.probabilities, scene.names, true=before.label)
         with other:
             st.caption(say("Now"))
