@@ -56,14 +56,22 @@ def show(say: Say, run: str, snapshot: Snapshot | None, spec: RunSpec) -> None:
         label=say("Test pictures, with the name that the network gives and the true one"),
         key="run_tiles",
     )
-    st.button(
-        say("All its mistakes, class by class"),
-        icon=":material/arrow_forward:",
-        type="tertiary",
-        key="to_result",
-        on_click=address.apply,
-        args=({"show": "result"},),
-    )
+    with st.container(horizontal=True, gap="medium", key="lead_on"):
+        st.button(
+            say("All its mistakes, class by class"),
+            icon=":material/arrow_forward:",
+            type="tertiary",
+            key="to_result",
+            on_click=address.apply,
+            args=({"show": "result"},),
+        )
+        if st.button(
+            say("Look inside this network"),
+            icon=":material/search_insights:",
+            type="tertiary",
+            key="to_inside",
+        ):
+            st.switch_page("pages/inside.py")  # which shows the run that this page shows
 
 
 def _notice(say: Say, spec: RunSpec, snapshot: Snapshot, test: float) -> str:
