@@ -185,6 +185,28 @@ def warm_up(url: str) -> None:  # noqa: ARG001 - every job has it
     from cvcore import training  # noqa: F401
 
 
+def several(
+    url: str, questions: tuple[tuple[Any, ...], ...]
+) -> list[tuple[Any, CvCoreError | None]]:
+    """Answer several questions, each with its answer or with the reason why there is none.
+
+    Parameters
+    ----------
+    url : str
+    questions : tuple of tuple
+        A job, and what follows its first argument.
+    """
+    answers: list[tuple[Any, CvCoreError | None]] = []
+    for job, *arguments in questions:
+        try:
+            answers.append((job(url, *arguments), None))
+        except CvCoreError as error:
+            answers.append((None, error))
+        except Exception as error:
+            answers.append((None, unforeseen(error)))
+    return answers
+
+
 def test_predictions(url: str, digest: str, moment: float) -> Predictions:
     """Return what a run's network says of the test pictures, as it was at a moment.
 

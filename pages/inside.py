@@ -3,7 +3,7 @@
 import streamlit as st
 
 from pages.ui import address
-from pages.ui.inputs import try_this
+from pages.ui.inputs import try_this, unseen
 from pages.ui.inside import show_scene
 from pages.ui.inside.scene import SURGERY, choose_network, choose_scene, open_recipe, show_scores
 from pages.ui.setup import friendly, set_up
@@ -24,11 +24,12 @@ try_this(
 controls, experiment = st.columns([1, 2.6], gap="medium")
 with controls, friendly(say):
     run, snapshot = choose_network(say)
-    scene = choose_scene(say, run, snapshot)
-    address.report_ignored(say)
-    said = st.container()
+    # The view comes first, so that the worker thinks while the browser gets the controls.
+    with unseen():
+        scene = choose_scene(say, run, snapshot)
     with experiment, st.container(key="experiment"), friendly(say):
         show_scene(say, run, snapshot, scene)
+    choose_scene(say, run, snapshot)
+    address.report_ignored(say)
     if scene is not None:
-        with said:
-            show_scores(say, scene)
+        show_scores(say, scene)

@@ -202,6 +202,20 @@ def test_a_question_without_an_answer_says_why(trainer: Engine) -> None:
     assert "epoch 99" in str(answer.error)
 
 
+def test_questions_that_are_asked_together_are_answered_each_for_itself(trainer: Engine) -> None:
+    finish(trainer, SHORT)
+    good = (jobs.test_predictions, SHORT.digest(), 1)
+    bad = (jobs.test_predictions, SHORT.digest(), 98)
+    first, second = trainer.ask_together(good, bad)
+    assert trainer.ask(*good) is first
+    first.wait(30)
+    second.wait(30)
+    assert (first.state, second.state) == ("ready", "failed")
+    assert len(first.value.labels) == 360
+    assert "epoch 98" in str(second.error)
+    assert trainer.ask_together(bad, good)[1] is first
+
+
 def test_a_killed_worker_fails_the_run_at_once_and_a_fresh_one_goes_on_value_for_value(
     trainer: Engine,
 ) -> None:

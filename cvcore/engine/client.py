@@ -83,6 +83,27 @@ class Answer:
         self._settled.wait(seconds)
 
 
+class Answers(Answer):
+    """The answers to several questions, which come together."""
+
+    def __init__(self, answers: Sequence[Answer]) -> None:
+        super().__init__()
+        self._answers = answers
+
+    def give(self, value: Any) -> None:
+        """Set each answer, or say why there is none; for the engine."""
+        for answer, (found, error) in zip(self._answers, value, strict=True):
+            if error is None:
+                answer.give(found)
+            else:
+                answer.fail(error)
+
+    def fail(self, error: CvCoreError) -> None:
+        """Say of each why there is none; for the engine."""
+        for answer in self._answers:
+            answer.fail(error)
+
+
 @dataclass(eq=False)
 class _Task:
     """Trainings that a worker does as one job: the attempt of each run, by the run's name."""
@@ -321,17 +342,41 @@ class Engine:
         Answer
             The same one for the same question; one that failed is asked anew after a while.
         """
-        question = (job, *arguments)
+        return self.ask_together((job, *arguments))[0]
+
+    def ask_together(self, *questions: tuple[Any, ...]) -> list[Answer]:
+        """Ask a worker several things on one way there and back.
+
+        Parameters
+        ----------
+        *questions : tuple
+            A job and what follows its first argument, as for `ask`. The slowest of those that
+            are new decides when they all are answered.
+
+        Returns
+        -------
+        list of Answer
+            One for each, as `ask` returns it.
+        """
+        answers, new = [], []
         with self._lock:
-            answer = self._answers.get(question)
-            if answer is not None and not answer.may_be_asked_anew:
+            for question in questions:
+                answer = self._answers.get(question)
+                if answer is None or answer.may_be_asked_anew:
+                    answer = self._answers[question] = Answer()
+                    new.append((question, answer))
                 self._answers.move_to_end(question)
-                return answer
-            answer = self._answers[question] = Answer()
+                answers.append(answer)
             while len(self._answers) > REMEMBERED_ANSWERS:
                 self._answers.popitem(last=False)
-        self._orders.put(partial(self._put_question, job, arguments, answer))
-        return answer
+        if len(new) == 1:
+            ((job, *arguments), answer) = new[0]
+            self._orders.put(partial(self._put_question, job, tuple(arguments), answer))
+        elif new:
+            asked = tuple(question for question, _ in new)
+            all_of_them = Answers([answer for _, answer in new])
+            self._orders.put(partial(self._put_question, jobs.several, (asked,), all_of_them))
+        return answers
 
     def compute(self, job: Callable[..., Any], *arguments: Any) -> Answer:
         """Ask a worker something that takes long: trainings and it wait for each other.

@@ -26,6 +26,11 @@ def unseen() -> Iterator[None]:
         _drawn.reset(before)
 
 
+def are_drawn() -> bool:
+    """Say whether inputs are drawn now, or only read (`unseen`)."""
+    return _drawn.get()
+
+
 def side_by_side(count: int) -> Sequence[AbstractContextManager[object]]:
     """Return columns to draw inputs in."""
     return st.columns(count) if _drawn.get() else [nullcontext()] * count

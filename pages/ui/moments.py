@@ -3,6 +3,7 @@
 import streamlit as st
 
 from pages.ui import address
+from pages.ui.inputs import are_drawn
 from pages.ui.words import Say
 
 LATEST = ""
@@ -29,6 +30,8 @@ def choose_moment(say: Say, moments: tuple[float, ...]) -> float:
     """
     address.recall("moment", LATEST, _read)
     moment = asked_for(moments)
+    if not are_drawn():
+        return moment
     place = moments.index(moment)
 
     def go(where: float) -> None:

@@ -1,6 +1,6 @@
 """Which picture: a ready one, an upload, or the camera."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache, partial
 from typing import NamedTuple
 
@@ -10,6 +10,7 @@ from cvcore import images, samples, shelf
 from cvcore.arrays import ByteArray
 from cvcore.errors import CvCoreError
 from pages.ui import address
+from pages.ui.inputs import are_drawn
 from pages.ui.setup import explain
 from pages.ui.words import Say
 
@@ -63,6 +64,20 @@ def choose_picture(
     chosen = st.session_state[key]
     if chosen not in labels:
         labels[chosen] = say("Your picture")
+    if are_drawn():
+        _draw(say, key, labels, default)
+    if chosen not in among:
+        try:
+            return ChosenPicture(labels[chosen], *_brought(chosen))
+        except CvCoreError as error:
+            if are_drawn():
+                st.warning(explain(say, error), icon=":material/broken_image:")
+            chosen = default
+    return ChosenPicture(labels[chosen], *_ready(chosen))
+
+
+def _draw(say: Say, key: str, labels: Mapping[str, str], default: str) -> None:
+    """Offer the ready pictures and one's own, and say why one could not be opened."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="xsmall"):
         st.selectbox(say("Picture"), list(labels), format_func=labels.__getitem__, key=key)
         _offer_own(say, key)
@@ -70,13 +85,6 @@ def choose_picture(
     failure = st.session_state.pop("picture_error", None)
     if failure is not None:
         st.warning(explain(say, failure), icon=":material/broken_image:")
-    if chosen not in among:
-        try:
-            return ChosenPicture(labels[chosen], *_brought(chosen))
-        except CvCoreError as error:
-            st.warning(explain(say, error), icon=":material/broken_image:")
-            chosen = default
-    return ChosenPicture(labels[chosen], *_ready(chosen))
 
 
 def _read_name(among: Sequence[str], text: str) -> str:

@@ -32,7 +32,8 @@ def ask(say: Say, *questions: tuple[Any, ...], key: str) -> tuple[Any, ...] | No
         None while the worker thinks, or where it cannot: then the page goes on without.
     """
     shown, arriving = f"{key} shown", f"{key} arriving"
-    given = put(*questions, seconds=_LONGER if shown in st.session_state else _MOMENT)
+    given = engine().ask_together(*questions)
+    _wait(given, _LONGER if shown in st.session_state else _MOMENT)
     if all(it.state == "ready" for it in given):
         st.session_state.pop(arriving, None)
         st.session_state[shown] = True
@@ -62,15 +63,8 @@ def ask(say: Say, *questions: tuple[Any, ...], key: str) -> tuple[Any, ...] | No
     return None
 
 
-def put(*questions: tuple[Any, ...], seconds: float = _MOMENT) -> list[Answer]:
-    """Put questions to the worker, and give it the moment that most of them take.
-
-    Parameters
-    ----------
-    *questions : tuple
-        As for `ask`.
-    seconds : float, optional
-        How long to wait for all of them.
+def put(*questions: tuple[Any, ...]) -> list[Answer]:
+    """Put questions to the worker one by one, and give it the moment that most of them take.
 
     Returns
     -------
@@ -78,10 +72,14 @@ def put(*questions: tuple[Any, ...], seconds: float = _MOMENT) -> list[Answer]:
         One for each; some may still be pending.
     """
     answers = [engine().ask(*question) for question in questions]
+    _wait(answers, _MOMENT)
+    return answers
+
+
+def _wait(answers: list[Answer], seconds: float) -> None:
     until = time.monotonic() + seconds
     for it in answers:
         it.wait(max(until - time.monotonic(), 0.0))
-    return answers
 
 
 def _is_waiting(answers: list[Answer]) -> bool:

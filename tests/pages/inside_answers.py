@@ -34,6 +34,9 @@ class Told(Engine):
         self.asked.append((job.__name__, *arguments))
         return self._answer(job, *arguments)
 
+    def ask_together(self, *questions: tuple[Any, ...]) -> list[Answer]:
+        return [self.ask(*question) for question in questions]
+
     def compute(self, job: Callable[..., Any], *arguments: Any) -> Answer:
         return self._answer(job, *arguments)
 

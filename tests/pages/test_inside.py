@@ -65,6 +65,9 @@ class Told(Engine):
         self.asked.append((job.__name__, *arguments))
         return self.compute(job, *arguments)
 
+    def ask_together(self, *questions: tuple[Any, ...]) -> list[Answer]:
+        return [self.ask(*question) for question in questions]
+
     def compute(self, job: Callable[..., Any], *arguments: Any) -> Answer:
         answer = self._made.setdefault((job, *arguments), Answer())
         if self.error is not None:

@@ -41,6 +41,9 @@ class Mapped(Engine):
         super().__init__(store)
         self.asked: list[tuple[Any, ...]] = []
 
+    def ask_together(self, *questions: tuple[Any, ...]) -> list[Answer]:
+        return [self.ask(*question) for question in questions]
+
     def ask(self, job: Callable[..., Any], *arguments: Any) -> Answer:
         self.asked.append((job.__name__, *arguments))
         known: dict[Callable[..., Any], Callable[..., Any]] = {

@@ -44,6 +44,9 @@ class AtOnce:
         self.busy = False
         self.asked: list[tuple[Any, ...]] = []
 
+    def ask_together(self, *questions: tuple[Any, ...]) -> list[Answer]:
+        return [self.ask(*question) for question in questions]
+
     def ask(self, job: Callable[..., Any], *arguments: Any) -> Answer:
         self.asked.append((job.__name__, *arguments))
         answer = Answer()

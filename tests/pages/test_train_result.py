@@ -26,6 +26,9 @@ class Evaluated(Engine):
 
     asked: tuple[tuple[Any, ...], ...] = ()
 
+    def ask_together(self, *questions: tuple[Any, ...]) -> list[Answer]:
+        return [self.ask(*question) for question in questions]
+
     def ask(self, job: Any, *arguments: Any) -> Answer:
         self.asked += ((job.__name__, *arguments),)
         answer = Answer()

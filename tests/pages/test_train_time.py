@@ -43,6 +43,9 @@ class Answers:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._own, name)
 
+    def ask_together(self, *questions: tuple[Any, ...]) -> list[Answer]:
+        return [self.ask(*question) for question in questions]
+
     def ask(self, job: Callable[..., Any], *arguments: Any) -> Answer:
         question = (job.__name__, *arguments)
         self.asked.append(question)

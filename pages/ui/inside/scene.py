@@ -18,7 +18,7 @@ from cvcore.spec import RunSpec
 from cvcore.subjects import Picture, Subject
 from cvcore.surgery import Operation
 from pages.ui import address, moments, questions
-from pages.ui.inputs import choose, number
+from pages.ui.inputs import are_drawn, choose, number
 from pages.ui.picture import show_picture
 from pages.ui.picture_input import choose_picture
 from pages.ui.probabilities import show_probabilities
@@ -104,7 +104,7 @@ def opening_spec() -> RunSpec:
 
 
 def choose_scene(say: Say, run: str, snapshot: Snapshot | None) -> Scene | None:
-    """Ask for a moment and a picture, and say what the network makes of it.
+    """Ask for a moment and a picture.
 
     Returns
     -------
@@ -140,6 +140,8 @@ def _recall_operations(say: Say, spec: RunSpec) -> tuple[Operation, ...]:
     operations, left_out = surgery.possible(
         spec.network, surgery.from_text(str(st.session_state[SURGERY]))
     )
+    if not are_drawn():
+        return operations
     if left_out:
         st.session_state[SURGERY] = surgery.to_text(operations)
         st.info(
