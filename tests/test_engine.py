@@ -17,6 +17,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from cvcore import jobs, runs
 from cvcore.engine import Engine, client
+from cvcore.engine.worker import COURTESY
 from cvcore.errors import EngineError, SettingError
 from cvcore.history import Preparing, Snapshot
 from cvcore.networks import Convolution, Dense, Dropout, Flatten, Pooling
@@ -200,6 +201,15 @@ def test_a_question_without_an_answer_says_why(trainer: Engine) -> None:
     until(lambda: answer.state != "pending")
     assert answer.state == "failed"
     assert "epoch 99" in str(answer.error)
+
+
+def test_the_worker_lets_those_go_first_who_serve_visitors(trainer: Engine) -> None:
+    digest = begin(trainer, replace(LONG, seed=28))
+    worker = worker_of(trainer, digest)
+    trainer.stop(digest)
+    assert worker.nice() == psutil.Process().nice() + COURTESY
+    threads = {os.getpriority(os.PRIO_PROCESS, it.id) for it in worker.threads()}
+    assert max(threads) == worker.nice()
 
 
 def test_questions_that_are_asked_together_are_answered_each_for_itself(trainer: Engine) -> None:

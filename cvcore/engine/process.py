@@ -69,6 +69,7 @@ async def _serve(said: TextIO, folder: str) -> None:
             host=LOOPBACK,
             nthreads=sum(RESOURCES.values()),
             resources=RESOURCES,
+            preload=["cvcore.engine.worker"],
             memory_limit=0,
             local_directory=folder,
             dashboard=False,

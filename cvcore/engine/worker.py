@@ -1,0 +1,14 @@
+"""What the worker process does before its first job; named in `cvcore.engine.process`."""
+
+import os
+from typing import Any
+
+COURTESY = 4
+"""How much the worker steps back (Unix calls it nice): pages are served before runs are trained."""
+
+
+def dask_setup(worker: Any) -> None:  # noqa: ARG001 - dask gives it
+    """Let all that this process computes wait for whoever serves a visitor."""
+    # Threads that begin later, TensorFlow's too, inherit it.
+    if hasattr(os, "nice"):
+        os.nice(COURTESY)
