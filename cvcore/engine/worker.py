@@ -3,7 +3,7 @@
 import os
 from typing import Any
 
-COURTESY = 4
+COURTESY = 10
 """How much the worker steps back (Unix calls it nice): pages are served before runs are trained."""
 
 
