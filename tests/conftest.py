@@ -36,6 +36,8 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
     os.environ["CVCORE_RUNS"] = str(Path(folder.name) / "runs")
     os.environ.pop("CVCORE_SCHEDULER", None)
+    # Beside two busy processes of tests, trainings that step back far would not come to their turn.
+    os.environ["CVCORE_COURTESY"] = "1"
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,6 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from cvcore import jobs, runs
 from cvcore.engine import Engine, client
-from cvcore.engine.worker import COURTESY
 from cvcore.errors import EngineError, SettingError
 from cvcore.history import Preparing, Snapshot
 from cvcore.networks import Convolution, Dense, Dropout, Flatten, Pooling
@@ -207,7 +206,7 @@ def test_the_worker_lets_those_go_first_who_serve_visitors(trainer: Engine) -> N
     digest = begin(trainer, replace(LONG, seed=28))
     worker = worker_of(trainer, digest)
     trainer.stop(digest)
-    assert worker.nice() == psutil.Process().nice() + COURTESY
+    assert worker.nice() == psutil.Process().nice() + int(os.environ["CVCORE_COURTESY"])
     threads = {os.getpriority(os.PRIO_PROCESS, it.id) for it in worker.threads()}
     assert max(threads) == worker.nice()
 
