@@ -4,6 +4,7 @@ The functions with a store as first argument are jobs for a worker
 (`cvcore.engine.client.Engine`); TensorFlow and scikit-learn are imported when they run.
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -208,17 +209,20 @@ def depth(url: str, subject: Subject, seed: int = 0) -> Depth:
     labels = np.concatenate([data.training_labels[:learned], data.test_labels[:tested]])
     pixels = images.reshape(len(images), -1).astype(np.float32)
     positions = [0, *_asked(spec)]
-    outputs: list[list[FloatArray]] = [[] for _ in positions]
+    rows = layer_table(spec.network, DATASETS[spec.dataset].shape)
+    values = [math.prod(rows[it - 1].output_shape) if it else pixels.shape[1] for it in positions]
+    # A layer's values for all pictures can fill hundreds of megabytes: each is stored once, and
+    # let go of as soon as it is read.
+    outputs = [np.empty((len(images), count), np.float32) for count in values]
     for start in range(0, len(images), 100):
-        passed = network.through(network.see(images[start : start + 100]))
+        part = slice(start, start + 100)
+        passed = network.through(network.see(images[part]))
         for place, into in zip(positions, outputs, strict=True):
             value = passed.outputs[place - 1] if place else passed.picture
-            into.append(np.asarray(value).reshape(len(value), -1))
-    told, detail, values = [], [], []
-    for parts in outputs:
-        given = np.concatenate(parts)
-        values.append(given.shape[1])
-        seen = _components(given, learned, seed)
+            into[part] = np.asarray(value).reshape(len(value), -1)
+    told, detail = [], []
+    while outputs:
+        seen = _components(outputs.pop(0), learned, seed)
         told.append(told_apart(seen[:learned], labels[:learned], seen[learned:], labels[learned:]))
         detail.append(
             brought_back(seen[:learned], pixels[:learned], seen[learned:], pixels[learned:])
@@ -279,12 +283,17 @@ def brought_back(
 
 
 def _components(given: FloatArray, learned: int, seed: int) -> FloatArray:
-    """Return the principal components of what a layer gave, found in the first rows alone."""
-    from sklearn.decomposition import PCA
+    """Return the principal components of what a layer gave, found in the first rows alone.
+
+    What the layer gave is overwritten.
+    """
+    from sklearn.utils.extmath import randomized_svd
 
     count = min(COMPONENTS, given.shape[1], learned)
-    found = PCA(count, svd_solver="randomized", random_state=seed).fit(given[:learned])
-    seen = found.transform(given)
+    # `PCA` does the same in copies, each as large as all that the layer gave.
+    given -= given[:learned].mean(axis=0)
+    _, _, axes = randomized_svd(given[:learned], count, random_state=seed)
+    seen = given @ axes.T
     # One scale for all: the components keep their weight against each other.
     scale = float(seen[:learned].std()) or 1.0
     return np.asarray(seen / scale, np.float32)

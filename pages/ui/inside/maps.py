@@ -241,8 +241,7 @@ def paint(maps: FloatArray, layer: LayerMaps, *, common: bool) -> tuple[ByteArra
 def _say_what_fades(say: Say, rows: tuple[LayerMaps, ...]) -> None:
     first, last = rows[0], rows[-1]
     text = say(
-        "From {first} to {last} pixels: with depth the maps become smaller and less like the "
-        "picture; what they keep of it serves the class.",
+        "The maps of the first of these layers have {first} pixels, those of the last {last}.",
         first=" × ".join(map(str, first.maps.shape[:2])),
         last=" × ".join(map(str, last.maps.shape[:2])),
     )
@@ -371,7 +370,7 @@ def _draw_depth(say: Say, scene: Scene, depth: Depth) -> None:
                 "type": "ordinal",
                 "sort": None,
                 "title": None,
-                "axis": {"labelAngle": -35, "labelLimit": 130},
+                "axis": {"labelAngle": -35, "labelLimit": 130, "labelOverlap": False},
             },
             "y": {
                 "field": "share",
@@ -395,7 +394,8 @@ def _draw_depth(say: Say, scene: Scene, depth: Depth) -> None:
         },
     }
     st.vega_lite_chart(
-        {"layer": [layer], "height": 260},
+        # The slanted names of the layers take a good part of it.
+        {"layer": [layer], "height": 380},
         key="in_depth_chart",
         alt=say("Both shares, layer by layer. The table below has the numbers."),
     )
