@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from cvcore import pace
 from cvcore.arrays import ByteArray, FloatArray, IntArray
 from cvcore.errors import N_, SettingError
 from cvcore.subjects import Picture, Subject
@@ -215,10 +216,12 @@ def without_each(url: str, subject: Subject, layer: int) -> WithoutEach:
         )
     whole = _examine(network)
     right = []
-    for one in range(count_of_filters(layers, layer)):
+    count = count_of_filters(layers, layer)
+    for one in range(count):
         off = Operation(layer=layer, filter=one, deed="off")
         network.become(url, replace(subject, operations=(*subject.operations, off)))
         right.append(_examine(network).right)
+        pace.reach((one + 1) / count)
     return WithoutEach(whole=whole, right=np.array(right, np.int64))
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from cvcore import pace
 from cvcore.arithmetic import layer_table
 from cvcore.arrays import FloatArray, IntArray
 from cvcore.datasets import DATASETS
@@ -27,6 +28,8 @@ TESTED = 500
 
 COMPONENTS = 64
 """Numbers that it keeps of a layer's output: its principal components."""
+
+_SENDING = 0.3  # of the work: sending the pictures through; the rest is reading the layers
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -220,8 +223,11 @@ def depth(url: str, subject: Subject, seed: int = 0) -> Depth:
         for place, into in zip(positions, outputs, strict=True):
             value = passed.outputs[place - 1] if place else passed.picture
             into[part] = np.asarray(value).reshape(len(value), -1)
-    told, detail = [], []
+        pace.reach(_SENDING * start / len(images))
+    told: list[float] = []
+    detail: list[float] = []
     while outputs:
+        pace.reach(_SENDING + (1 - _SENDING) * len(told) / len(positions))
         seen = _components(outputs.pop(0), learned, seed)
         told.append(told_apart(seen[:learned], labels[:learned], seen[learned:], labels[learned:]))
         detail.append(

@@ -5,12 +5,14 @@ The functions with a store as first argument are jobs for a worker
 """
 
 import itertools
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
 
+from cvcore import pace
 from cvcore.arithmetic import layer_table
 from cvcore.arrays import BoolArray, ByteArray, FloatArray, IntArray
 from cvcore.datasets import DATASETS, pixel_order
@@ -184,7 +186,7 @@ def ascend(
     import_tensorflow()
     import tensorflow as tf
 
-    from cvcore.opened import opened
+    from cvcore.opened import open_alone, opened
 
     for name, value in (("steps", steps), ("rate", rate)):
         low, high = ASCENT_LIMITS[name]
@@ -196,7 +198,9 @@ def ascend(
                 high=high,
                 value=value,
             )
-    with opened(url, subject) as network:
+    # What takes long has a network of its own: questions about the shared one would wait.
+    one = opened(url, subject) if len(filters) == 1 else nullcontext(open_alone(url, subject))
+    with one as network:
         _check(network.spec.network, position, filters)
         shape = DATASETS[network.spec.dataset].shape
         low, high = (
@@ -215,6 +219,7 @@ def ascend(
             )
             stages.append(np.asarray(now))
             values.append(np.asarray(risen))
+            pace.reach(end / steps)
         _, best, _, last = climb(
             now, best, best_value, chosen, steps, steps + 1, steps, 0.0, low, high - low
         )

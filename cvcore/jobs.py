@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from cvcore import pace
 from cvcore.arrays import AnyArray
 from cvcore.errors import N_, CvCoreError, EngineError
 from cvcore.history import (
@@ -167,12 +168,12 @@ def keep(
 
 
 def end(name: str, how: End) -> None:
-    """Let a training end within a moment.
+    """Let a training, or what `compute` does, end within a moment.
 
     Parameters
     ----------
     name : str
-        As `name_of` makes it.
+        As `name_of` makes it; or what `compute` was given.
     how : {'stop', 'pause'}
         A run that is stopped is asked for the test pictures before it ends.
     """
@@ -205,6 +206,34 @@ def several(
         except Exception as error:
             answers.append((None, unforeseen(error)))
     return answers
+
+
+def compute(url: str, name: str, job: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
+    """Do what takes long, tell how far it is, and end when `end` is called with its name.
+
+    Parameters
+    ----------
+    url : str
+    name : str
+        Tells this job from all others.
+    job : callable
+        It says with `cvcore.pace.reach` how far it is.
+    arguments : tuple
+        What follows the job's first argument.
+    """
+    from distributed import get_worker
+
+    worker = get_worker()
+
+    def tell(share: float) -> None:
+        worker.log_event(TOPIC, {"job": name, "share": share})
+
+    try:
+        with pace.watched(tell, partial(_to_end.get, name)):
+            pace.reach(0.0)
+            return job(url, *arguments)
+    finally:
+        _to_end.pop(name, None)
 
 
 def test_predictions(url: str, digest: str, moment: float) -> Predictions:

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from cvcore import history, jobs, runs
+from cvcore import history, jobs, pace, runs
 from cvcore.errors import N_, CvCoreError, EngineError
 from cvcore.history import End, Event, Failed, History, Paused, Snapshot, Stopped
 from cvcore.runs import Predictions, RunStore, RunSummary
@@ -47,6 +47,8 @@ class Answer:
         self._error: CvCoreError | None = None
         self._failed_at = 0.0
         self._settled = threading.Event()
+        self._share = self._begun_at = 0.0
+        self.name = uuid.uuid4().hex
 
     @property
     def state(self) -> Literal["pending", "ready", "failed"]:
@@ -64,17 +66,43 @@ class Answer:
         return self._error
 
     @property
+    def share(self) -> float:
+        """How much of what takes long is done, from 0 to 1."""
+        return self._share
+
+    @property
+    def seconds_left(self) -> float | None:
+        """How long it will still take if it goes on like this; None until that can be told."""
+        if self._state != "pending" or not self._share:
+            return None
+        return (time.monotonic() - self._begun_at) * (1 / self._share - 1)
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether the worker that takes long over it has begun."""
+        return self._begun_at > 0
+
+    @property
     def may_be_asked_anew(self) -> bool:
         """Whether it failed, and long enough ago for a page to have shown why."""
         return self._state == "failed" and time.monotonic() - self._failed_at > RETRY_SECONDS
 
+    def come_to(self, share: float) -> None:
+        """Take note how much is done; for the engine."""
+        self._share = share
+        self._begun_at = self._begun_at or time.monotonic()
+
     def give(self, value: Any) -> None:
         """Set the answer; for the engine."""
+        if self._settled.is_set():  # cancelled meanwhile
+            return
         self._value, self._state = value, "ready"
         self._settled.set()
 
     def fail(self, error: CvCoreError) -> None:
         """Say why there is none; for the engine."""
+        if self._settled.is_set():
+            return
         self._error, self._failed_at, self._state = error, time.monotonic(), "failed"
         self._settled.set()
 
@@ -399,8 +427,16 @@ class Engine:
             if answer is not None and answer.state != "failed":
                 return answer
             answer = self._computed[question] = Answer()
-        self._orders.put(partial(self._put_question, job, arguments, answer, slot="training"))
+        asked = (answer.name, job, arguments)
+        self._orders.put(partial(self._put_question, jobs.compute, asked, answer, slot="training"))
         return answer
+
+    def cancel(self, job: Callable[..., Any], *arguments: Any) -> None:
+        """End what `compute` began; whoever waits for it hears so, and it can be begun anew."""
+        answer = self.computed(job, *arguments)
+        if answer is not None and answer.state == "pending":
+            answer.fail(pace.cancelled())
+            self._orders.put(partial(self._tell_all_to_end, answer.name))
 
     def computed(self, job: Callable[..., Any], *arguments: Any) -> Answer | None:
         """Return what `compute` returned for the same in this process, or None."""
@@ -571,6 +607,10 @@ class Engine:
             name = jobs.name_of(digest, task.attempts[digest])
             self._client.run(jobs.end, name, how, on_error="ignore")
 
+    def _tell_all_to_end(self, name: str) -> None:
+        if self._client is not None:
+            self._client.run(jobs.end, name, "stop", on_error="ignore")
+
     def _insist(self, digest: str, task: _Task, how: End) -> None:
         """End a training that did not hear: its worker starts anew."""
         with self._lock:
@@ -613,10 +653,15 @@ class Engine:
         )
         future.add_done_callback(partial(self._later, partial(_settle_answer, answer, future)))
 
-    def _hear(self, message: tuple[float, dict[str, str]]) -> None:
+    def _hear(self, message: tuple[float, dict[str, Any]]) -> None:
         """Take in an event from a worker; called by dask's thread."""
         _, said = message
         with self._lock:
+            if "job" in said:
+                for answer in self._computed.values():
+                    if answer.name == said["job"]:
+                        answer.come_to(said["share"])
+                return
             past = self._histories.get(said["run"])
         if past is not None:
             past.add(history.from_json(said["event"]))

@@ -8,6 +8,7 @@ import streamlit as st
 from cvcore.data_views import DownloadingError
 from cvcore.engine import Answer, engine
 from pages.ui.setup import explain
+from pages.ui.train.state import duration
 from pages.ui.words import Say
 
 # Seconds; most answers come within the first, and the page need not be drawn twice. Where an
@@ -61,6 +62,90 @@ def ask(say: Say, *questions: tuple[Any, ...], key: str) -> tuple[Any, ...] | No
 
     st.fragment(wait, run_every=0.3, key=key)()
     return None
+
+
+def offer(
+    say: Say, label: str, *question: Any, key: str, icon: str, primary: bool = False
+) -> Any | None:
+    """Return what takes long, or offer to have it done; while it is, its progress and a stop.
+
+    Parameters
+    ----------
+    say : Say
+    label : str
+        On the button.
+    *question : tuple
+        A job, and what follows its first argument, as for `Engine.compute`.
+    key : str
+        Tells this place on the page from others.
+    icon : str
+        The button's.
+    primary : bool, optional
+        Whether it is what the view is there for.
+
+    Returns
+    -------
+    object or None
+        None as long as it is not there.
+    """
+    answer = engine().computed(*question)
+    if answer is not None and answer.state == "ready":
+        return answer.value
+    if answer is not None and answer.state == "pending":
+        watch(say, answer, *question, key=key)
+        return None
+    if answer is not None and answer.error is not None:
+        st.warning(explain(say, answer.error), icon=":material/lightbulb:")
+
+    def begin() -> None:
+        engine().compute(*question)
+
+    st.button(
+        label,
+        icon=icon,
+        type="primary" if primary else "secondary",
+        key=key,
+        on_click=begin,
+        help=say("Takes some seconds, and waits for a training that is under way."),
+    )
+    return None
+
+
+def watch(say: Say, answer: Answer, *question: Any, key: str) -> None:
+    """Show how far something is that takes long, with a stop; the page is drawn anew at its end.
+
+    Parameters
+    ----------
+    say : Say
+    answer : Answer
+        As `Engine.compute` returned it.
+    *question : tuple
+        As it was given to it.
+    key : str
+        Tells this place on the page from others.
+    """
+
+    def look() -> None:
+        if answer.state != "pending":
+            st.rerun()
+        left = answer.seconds_left
+        if left is not None:
+            words = say("Still about {time}.", time=duration(say, left))
+        elif answer.has_begun:
+            words = say("The worker is at it.")
+        else:
+            words = say("It begins as soon as the worker is free.")
+        with st.container(horizontal=True, vertical_alignment="bottom"):
+            st.progress(answer.share, text=words)
+            st.button(
+                say("Stop"),
+                icon=":material/stop:",
+                key=f"{key}_stop",
+                on_click=engine().cancel,
+                args=question,
+            )
+
+    st.fragment(look, run_every=0.5, key=f"{key}_wait")()
 
 
 def put(*questions: tuple[Any, ...]) -> list[Answer]:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from cvcore import evaluation, feature_maps, filter_patterns, walk
+from cvcore import evaluation, feature_maps, filter_patterns, pace, walk
 from cvcore.engine import Answer, Engine, client
 from cvcore.errors import CvCoreError, EngineError
 from cvcore.evaluation import Scores
@@ -221,6 +221,35 @@ def test_what_fades_and_what_grows_is_measured_on_a_press(own: Told) -> None:
     assert "names 50.0 % of the test pictures from the pixels, and 87.5 % from" in said
     assert "Max pooling 2 × 2”, where it reads best; guessing, 12.5 %" in said
     assert "25 % can be brought back" in said
+
+
+def test_what_takes_long_shows_how_far_it_is_and_can_be_stopped(
+    own: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cancelled: list[tuple[Any, ...]] = []
+    answer = Answer()
+    question = (feature_maps.depth, Subject(run=SPEC.digest(), moment=3.0))
+    own.compute(*question)
+    own._made[question] = answer
+    monkeypatch.setattr(
+        own, "cancel", lambda *it: (cancelled.append(it), answer.fail(pace.cancelled()))
+    )
+    page = opened(own)
+    assert "It begins as soon as the worker is free." in progress(page)
+    answer.come_to(0.25)
+    answer._begun_at -= 10
+    page.run()
+    assert "Still about 30 s." in progress(page)
+    press(page, "in_depth_stop")
+    assert cancelled == [question]
+    assert "This was stopped before it was done. Its button begins it anew." in text(page)
+    assert any(it.key == "in_depth" for it in page.button)
+
+
+def progress(page: AppTest) -> str:
+    """Return what stands above the bar."""
+    (bar,) = page.get("progress")
+    return str(bar.proto.text)
 
 
 def test_a_network_without_maps_says_so_and_shows_the_rest(own: Told) -> None:

@@ -9,16 +9,13 @@ from cvcore import feature_maps
 from cvcore.arrays import ByteArray, FloatArray
 from cvcore.data_views import lay_out
 from cvcore.display import signed_colours, unsigned_colours
-from cvcore.engine import engine
 from cvcore.feature_maps import Depth, LayerMaps
-from cvcore.subjects import Subject
 from cvcore.time_travel import positions_with_maps
 from pages.ui import address, questions
 from pages.ui.inputs import choose, number
 from pages.ui.inside.scene import Scene
 from pages.ui.inside.take import take_picture
 from pages.ui.picture import ColourBar, Pick, short, show_picture
-from pages.ui.setup import explain
 from pages.ui.tables import table
 from pages.ui.views import describe_layer, show_map
 from pages.ui.words import Say
@@ -305,8 +302,6 @@ def _show_row(say: Say, scene: Scene, row: LayerMaps, *, chosen: int) -> None:
 def _show_depth(say: Say, scene: Scene) -> None:
     """Offer the two numbers that say what is left of the picture and what is won."""
     st.subheader(say("What fades, and what grows"), anchor=False)
-    question = (feature_maps.depth, scene.subject)
-    answer = engine().computed(*question)
     st.caption(
         say(
             "From each layer's output, {components} principal components at most, a linear "
@@ -317,35 +312,16 @@ def _show_depth(say: Say, scene: Scene) -> None:
             tested=f"{min(feature_maps.TESTED, scene.spec.sizes()[2]):,}",
         )
     )
-    if answer is None or answer.state == "failed":
-        if answer is not None and answer.error is not None:
-            st.warning(explain(say, answer.error), icon=":material/lightbulb:")
-        st.button(
-            say("Measure every layer"),
-            icon=":material/straighten:",
-            key="in_depth",
-            on_click=_measure,
-            args=(scene.subject,),
-            help=say("Takes some seconds, and waits for a training that is under way."),
-        )
-    elif answer.state == "ready":
-        _draw_depth(say, scene, answer.value)
-    else:
-        _await(say, question)
-
-
-def _measure(subject: Subject) -> None:
-    engine().compute(feature_maps.depth, subject)
-
-
-def _await(say: Say, question: tuple[object, ...]) -> None:
-    def wait() -> None:
-        answer = engine().computed(*question)  # type: ignore[arg-type]
-        if answer is None or answer.state != "pending":
-            st.rerun()
-        st.caption(say("The worker is at it."))
-
-    st.fragment(wait, run_every=0.5, key="in_depth_wait")()
+    depth = questions.offer(
+        say,
+        say("Measure every layer"),
+        feature_maps.depth,
+        scene.subject,
+        key="in_depth",
+        icon=":material/straighten:",
+    )
+    if depth is not None:
+        _draw_depth(say, scene, depth)
 
 
 def _draw_depth(say: Say, scene: Scene, depth: Depth) -> None:

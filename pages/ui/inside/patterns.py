@@ -10,10 +10,8 @@ from cvcore.arithmetic import window_seen
 from cvcore.arrays import ByteArray
 from cvcore.datasets import DATASETS
 from cvcore.display import enlarge
-from cvcore.engine import engine
 from cvcore.filter_patterns import ASCENT_LIMITS, Ascent, Responses
 from cvcore.networks import Convolution, Dense
-from cvcore.subjects import Subject
 from pages.ui import address, questions
 from pages.ui.gallery import Tile, show_gallery
 from pages.ui.inputs import choose, decimal, number
@@ -21,7 +19,6 @@ from pages.ui.inside.maps import in_a_grid, window_in
 from pages.ui.inside.scene import Scene
 from pages.ui.inside.take import take_picture
 from pages.ui.picture import Pick, short, show_picture
-from pages.ui.setup import explain
 from pages.ui.tables import table
 from pages.ui.views import describe_layer
 from pages.ui.words import Say, plain
@@ -313,35 +310,15 @@ def _show_all(
     count = min(filter_patterns.count_filters(scene.spec.network, place), ALL)
     st.subheader(say("All filters of the layer"), anchor=False)
     question = (filter_patterns.ascend, scene.subject, place, tuple(range(count)), *climb)
-    answer = engine().computed(*question)
-    if answer is None or answer.state == "failed":
-        if answer is not None and answer.error is not None:
-            st.warning(explain(say, answer.error), icon=":material/lightbulb:")
-        st.button(
-            say("Make the pictures of all {count}", count=count),
-            icon=":material/grid_view:",
-            key="in_all_patterns",
-            on_click=_make_all,
-            args=question[1:],
-            help=say("Takes some seconds, and waits for a training that is under way."),
-        )
-    elif answer.state == "ready":
-        _draw_all(say, place, one, answer.value, responses)
-    else:
-
-        def wait() -> None:
-            now = engine().computed(*question)
-            if now is None or now.state != "pending":
-                st.rerun()
-            st.caption(say("The worker is at it."))
-
-        st.fragment(wait, run_every=0.5, key="in_all_wait")()
-
-
-def _make_all(
-    subject: Subject, place: int, filters: tuple[int, ...], steps: int, rate: float, seed: int
-) -> None:
-    engine().compute(filter_patterns.ascend, subject, place, filters, steps, rate, seed)
+    ascent = questions.offer(
+        say,
+        say("Make the pictures of all {count}", count=count),
+        *question,
+        key="in_all_patterns",
+        icon=":material/grid_view:",
+    )
+    if ascent is not None:
+        _draw_all(say, place, one, ascent, responses)
 
 
 def _draw_all(say: Say, place: int, one: int, ascent: Ascent, responses: Responses) -> None:

@@ -13,7 +13,7 @@ from cvcore import kernels as filters
 from cvcore.ablation import Effect, Examined, WithoutEach
 from cvcore.arrays import ByteArray, FloatArray
 from cvcore.display import signed_colours, unsigned_colours
-from cvcore.engine import Answer, engine
+from cvcore.engine import engine
 from cvcore.errors import CvCoreError
 from cvcore.kernels import KERNELS
 from cvcore.learned_kernels import Learned
@@ -553,21 +553,12 @@ def _show_importance(say: Say, scene: Scene, place: int, effect: Effect) -> None
             st.caption(say("Of the network before the latest operations:"))
         _show_without(say, scene, place, answer.value, effect)
     else:
-        _await(say, answer)
+        questions.watch(say, answer, ablation.without_each, *asked, key="surgery_each")
 
 
 def _ablate(subject: Subject, place: int) -> None:
     st.session_state[_ABLATED] = (subject, place)
     engine().compute(ablation.without_each, subject, place)
-
-
-def _await(say: Say, answer: Answer) -> None:
-    def look() -> None:
-        if answer.state != "pending":
-            st.rerun()
-        st.caption(say("The worker tests the network without each filter; it waits for trainings."))
-
-    st.fragment(look, run_every=0.7, key="surgery_each_wait")()
 
 
 def _show_without(say: Say, scene: Scene, place: int, without: WithoutEach, effect: Effect) -> None:
