@@ -5,17 +5,19 @@ import os
 import platform
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import psutil
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from cvcore import jobs, runs
+from cvcore import history, jobs, runs
 from cvcore.engine import Engine, client
 from cvcore.errors import EngineError, SettingError
 from cvcore.history import Preparing, Snapshot
@@ -99,6 +101,33 @@ def test_a_run_is_queued_trained_and_kept(trainer: Engine) -> None:
     right = kept.probabilities.argmax(axis=1) == kept.labels
     assert end.test_accuracy == pytest.approx(right.mean())
     assert_allclose(kept.probabilities.sum(axis=1), 1, atol=1e-5)
+
+
+def test_an_event_that_comes_while_dask_is_asked_is_heard_at_once(
+    trainer: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # dask's thread tells the engine of events and answers what the engine asks of dask: were the
+    # engine's lock held over such a question, each would wait for the other for ever.
+    held: list[bool] = []
+
+    def ask(dask: Any) -> int:
+        said = {
+            "run": "0" * 16,
+            "event": history.to_json(
+                Preparing(attempt=1, number=0, at=0.0, host="", process=0, resumes=0)
+            ),
+        }
+        hearing = threading.Thread(target=trainer._hear, args=((0.0, said),), daemon=True)
+        hearing.start()
+        hearing.join(timeout=5)
+        held.append(hearing.is_alive())
+        return slots(dask)
+
+    slots = client._slots
+    monkeypatch.setattr(client, "_slots", ask)
+    finish(trainer, replace(SHORT, seed=20_261_123))
+    assert held
+    assert not any(held)
 
 
 def test_the_engine_listens_to_this_machine_alone(trainer: Engine) -> None:

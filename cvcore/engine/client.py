@@ -542,10 +542,12 @@ class Engine:
             idle = not self._active and all(it.state != "pending" for it in self._computed.values())
         if idle:
             self._recycle(client)
+        # Not under the lock: dask's thread, which answers this, may be waiting for it in `_hear`.
+        slots = _slots(client)
         with self._lock:
             for digest in itertools.chain(*self._waiting):
                 self._histories[digest].mark("queued")
-            free = max(_slots(client) - len(set(self._active.values())), 0)
+            free = max(slots - len(set(self._active.values())), 0)
             # A run that is just being ended is not begun a second time beside itself.
             ready = [it for it in self._waiting if it.keys().isdisjoint(self._active)][:free]
             self._waiting = [it for it in self._waiting if it not in ready]
