@@ -20,7 +20,7 @@ from unittest.mock import patch
 import numpy as np
 
 from benchmarks.measure import ratio, report
-from cvcore import datasets, models, training
+from cvcore import datasets, downloads, models, training
 from cvcore.datasets import DATASETS, Dataset
 from cvcore.jobs import Reporter, keep
 from cvcore.networks import NETWORKS
@@ -36,7 +36,7 @@ SIZES = {"dense": 30_000, "cnn": 12_000}  # training pictures
 def pictures() -> tuple[str, Dataset]:
     """Return Fashion-MNIST, or noise of its shape where it is not on disk."""
     entry = DATASETS["fashion_mnist"]
-    if all((datasets.keras_home() / file.path).is_file() for file in entry.files):
+    if all((downloads.keras_home() / file.path).is_file() for file in entry.files):
         return "Fashion-MNIST", datasets.load("fashion_mnist")
     rng = np.random.default_rng(0)
     return "random pictures", Dataset(

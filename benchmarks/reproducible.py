@@ -20,7 +20,8 @@ import numpy as np
 import psutil
 
 from benchmarks.measure import report
-from cvcore.datasets import DATASETS, keras_home
+from cvcore.datasets import DATASETS
+from cvcore.downloads import keras_home
 from cvcore.engine import Engine
 from cvcore.history import Preparing, Snapshot
 from cvcore.networks import (

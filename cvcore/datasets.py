@@ -2,14 +2,9 @@
 
 import functools
 import gzip
-import hashlib
-import http.client
 import importlib.util
-import os
 import tarfile
-import tempfile
 import threading
-import urllib.request
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -20,25 +15,15 @@ from types import MappingProxyType
 import numpy as np
 
 from cvcore.arrays import AnyArray, ByteArray, IntArray
+from cvcore.downloads import REASONS, DataFile, arriving, download, keras_home
 from cvcore.errors import N_, AssetError, SettingError
 
-TIMEOUT_SECONDS = 20.0  # without a word from the server
 MOST_BYTES = 400 * 10**6  # of a file that is downloaded
 
 PIXEL_SEED = 20_170_828  # the day on which Fashion-MNIST was published; any number would do
 
 _BASE = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/"
 _KUZUSHIJI = "https://codh.rois.ac.jp/kmnist/dataset/kmnist/"
-_CHUNK_BYTES = 2**18
-
-
-@dataclass(frozen=True)
-class DataFile:
-    """A file as Keras names it under KERAS_HOME, where it comes from, and its sha256."""
-
-    path: str
-    url: str
-    sha256: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -238,14 +223,7 @@ DATASETS: Mapping[str, DatasetEntry] = MappingProxyType(
 )  # fmt: skip
 
 
-def keras_home() -> Path:
-    """Return the folder that Keras keeps data and weights in."""
-    asked = os.environ.get("KERAS_HOME")
-    return Path(asked) if asked else Path.home() / ".keras"
-
-
 _LOCKS: Mapping[str, threading.Lock] = {name: threading.Lock() for name in DATASETS}
-_arriving: dict[str, int] = {}  # bytes of each file that is being downloaded
 
 
 def load(name: str, *, threshold: int = 128) -> Dataset:
@@ -319,7 +297,7 @@ def arrived(name: str) -> float:
     done = 0
     for file in entry_of(name).files:
         place = keras_home() / file.path
-        done += place.stat().st_size if place.is_file() else _arriving.get(file.path, 0)
+        done += place.stat().st_size if place.is_file() else arriving.get(file.path, 0)
     return done / 1e6
 
 
@@ -437,9 +415,8 @@ def _fetch(entry: DatasetEntry) -> None:
     missing = [file for file in entry.files if not (keras_home() / file.path).is_file()]
     for file in missing:
         try:
-            _download(file)
-        # URLError and timeouts are OSErrors; what is no HTTP at all is not.
-        except (OSError, EOFError, ValueError, http.client.HTTPException) as error:
+            download(file, most_bytes=MOST_BYTES)
+        except REASONS as error:
             raise AssetError(
                 N_(
                     "The data set is not on this computer and could not be downloaded ({reason}). "
@@ -449,33 +426,6 @@ def _fetch(entry: DatasetEntry) -> None:
                 reason=str(getattr(error, "reason", error))[:200],
                 files=", ".join(file.path for file in missing),
             ) from error
-
-
-def _download(file: DataFile) -> None:
-    """Fetch a file, check it, and move it to its place whole."""
-    place = keras_home() / file.path
-    place.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=place.parent)
-    aside, hashed, size = Path(name), hashlib.sha256(), 0
-    try:
-        # An opener of its own: the proxy settings of now, not of the first request.
-        with (
-            os.fdopen(handle, "wb") as target,
-            urllib.request.build_opener().open(file.url, timeout=TIMEOUT_SECONDS) as answer,
-        ):
-            while chunk := answer.read(_CHUNK_BYTES):
-                target.write(chunk)
-                hashed.update(chunk)
-                size += len(chunk)
-                if size > MOST_BYTES:
-                    raise ValueError(f"{file.path}: > {MOST_BYTES:,} bytes")
-                _arriving[file.path] = size
-        if hashed.hexdigest() != file.sha256:
-            raise ValueError(f"{file.path}: sha256")
-        aside.replace(place)
-    finally:
-        _arriving.pop(file.path, None)
-        aside.unlink(missing_ok=True)
 
 
 def _read_idx(files: tuple[DataFile, ...]) -> tuple[AnyArray, ...]:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from cvcore import data_views, datasets
+from cvcore import data_views, datasets, downloads
 from cvcore.data_views import DownloadingError, examples, lay_out, summary
 from cvcore.datasets import DATASETS, Dataset, DatasetEntry
 from cvcore.errors import AssetError, SettingError
@@ -121,9 +121,9 @@ def arriving(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[thread
     done = threading.Event()
 
     def fetch(name: str) -> None:
-        datasets._arriving["datasets/mnist.npz"] = 3_000_000
+        downloads.arriving["datasets/mnist.npz"] = 3_000_000
         done.wait(10)
-        datasets._arriving.clear()
+        downloads.arriving.clear()
         raise AssetError("The line is dead.")
 
     monkeypatch.setattr(datasets, "fetch", fetch)

@@ -18,7 +18,7 @@ import pytest
 from numpy.testing import assert_array_equal
 from sklearn.datasets import load_digits
 
-from cvcore import datasets
+from cvcore import datasets, downloads
 from cvcore.arrays import ByteArray
 from cvcore.datasets import DATASETS
 from cvcore.errors import AssetError, SettingError
@@ -154,7 +154,7 @@ def test_only_the_files_that_are_missing_are_named(empty_home: Path, keras_home:
 def test_a_server_that_says_nothing_is_not_waited_for_long(
     empty_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(datasets, "TIMEOUT_SECONDS", 0.2)
+    monkeypatch.setattr(downloads, "TIMEOUT_SECONDS", 0.2)
     with HTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as silent:  # never served
         serve_from(silent, monkeypatch)
         begun = time.monotonic()
@@ -238,7 +238,7 @@ class Mirror:
             path = "/" + file.path.rpartition("/")[2]
             self.answers[path] = content
             url = f"http://127.0.0.1:{self.server.server_port}{path}"
-            files.append(replace(file, url=url, sha256=hashlib.sha256(content).hexdigest()))
+            files.append(replace(file, url=url, checksum=hashlib.sha256(content).hexdigest()))
         row = replace(DATASETS[name], files=tuple(files), training=training, test=test)
         self._monkeypatch.setattr(datasets, "DATASETS", dict(datasets.DATASETS) | {name: row})
 

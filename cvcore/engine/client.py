@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 from urllib.parse import urlsplit
 
 from cvcore import history, jobs, pace, runs
@@ -32,6 +32,8 @@ RECYCLE_BYTES = 3 * 2**30
 RETRY_SECONDS = 5.0
 REMEMBERED_RUNS = 64
 REMEMBERED_ANSWERS = 128
+
+Slot: TypeAlias = Literal["question", "training", "download"]
 
 _LOG = logging.getLogger(__name__)
 _ROOT = Path(__file__).parents[2]
@@ -406,7 +408,7 @@ class Engine:
             self._orders.put(partial(self._put_question, jobs.several, (asked,), all_of_them))
         return answers
 
-    def compute(self, job: Callable[..., Any], *arguments: Any) -> Answer:
+    def compute(self, job: Callable[..., Any], *arguments: Any, slot: Slot = "training") -> Answer:
         """Ask a worker something that takes long: trainings and it wait for each other.
 
         Parameters
@@ -415,6 +417,8 @@ class Engine:
             A function that a worker can import; it keeps what it finds, if that is to last.
         *arguments : hashable
             What follows its first argument, the run store.
+        slot : {'training', 'download'}, optional
+            What waits for a network is in nobody's way but other downloads'.
 
         Returns
         -------
@@ -428,8 +432,15 @@ class Engine:
                 return answer
             answer = self._computed[question] = Answer()
         asked = (answer.name, job, arguments)
-        self._orders.put(partial(self._put_question, jobs.compute, asked, answer, slot="training"))
+        self._orders.put(partial(self._put_question, jobs.compute, asked, answer, slot=slot))
         return answer
+
+    def forget(self, job: Callable[..., Any], *arguments: Any) -> None:
+        """Let `compute` do the same once more, unless it is at it."""
+        with self._lock:
+            answer = self._computed.get((job, *arguments))
+            if answer is not None and answer.state != "pending":
+                del self._computed[(job, *arguments)]
 
     def cancel(self, job: Callable[..., Any], *arguments: Any) -> None:
         """End what `compute` began; whoever waits for it hears so, and it can be begun anew."""
@@ -638,7 +649,7 @@ class Engine:
         job: Callable[..., Any],
         arguments: tuple[Any, ...],
         answer: Answer,
-        slot: Literal["question", "training"] = "question",
+        slot: Slot = "question",
     ) -> None:
         try:
             client = self._connect()

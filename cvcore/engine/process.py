@@ -30,8 +30,8 @@ ENVIRONMENT = {
 FAREWELL_SECONDS = 5.0
 LOOPBACK = "127.0.0.1"
 
-RESOURCES = {"training": 1, "question": 1}
-"""What one worker does at a time: one training, and one question beside it."""
+RESOURCES = {"training": 1, "question": 1, "download": 1}
+"""What one worker does at a time: a training, a question beside it, and a download."""
 
 
 def main() -> None:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import streamlit as st
 
-from cvcore import images, samples, shelf
+from cvcore import images, photos, samples, shelf
 from cvcore.arrays import ByteArray
 from cvcore.errors import CvCoreError
 from pages.ui import address
@@ -14,22 +14,20 @@ from pages.ui.inputs import are_drawn
 from pages.ui.setup import explain
 from pages.ui.words import Say
 
-# Larger pictures are shrunk to it: a feature map of more pixels than the screen teaches no more.
-WORKING_SIDE = 1024
-
 
 class ChosenPicture(NamedTuple):
-    """A picture to work on, and what its file said before it was shrunk."""
+    """A picture to work on, what its file said before it was shrunk, and what finds it again."""
 
     name: str
     image: ByteArray
     original: images.Description
+    source: str
 
 
 @lru_cache(maxsize=8)
 def _brought(token: str) -> tuple[ByteArray, images.Description]:
     image = images.decode(shelf.fetch(token))
-    return images.fit(image, max_side=WORKING_SIDE), images.describe(image)
+    return images.fit(image, max_side=photos.WORKING_SIDE), images.describe(image)
 
 
 @lru_cache(maxsize=len(samples.SAMPLES))
@@ -55,7 +53,7 @@ def choose_picture(
     Returns
     -------
     ChosenPicture
-        uint8, (height, width, channels), at most `WORKING_SIDE` pixels a side.
+        uint8, (height, width, channels), at most `cvcore.photos.WORKING_SIDE` pixels a side.
         A picture that is no longer kept is replaced by the first sample, and said so.
     """
     default = among[0]
@@ -68,12 +66,12 @@ def choose_picture(
         _draw(say, key, labels, default)
     if chosen not in among:
         try:
-            return ChosenPicture(labels[chosen], *_brought(chosen))
+            return ChosenPicture(labels[chosen], *_brought(chosen), chosen)
         except CvCoreError as error:
             if are_drawn():
                 st.warning(explain(say, error), icon=":material/broken_image:")
             chosen = default
-    return ChosenPicture(labels[chosen], *_ready(chosen))
+    return ChosenPicture(labels[chosen], *_ready(chosen), chosen)
 
 
 def _draw(say: Say, key: str, labels: Mapping[str, str], default: str) -> None:

@@ -7,8 +7,8 @@ import streamlit as st
 
 from cvcore.data_views import DownloadingError
 from cvcore.engine import Answer, engine
+from pages.ui.duration import duration
 from pages.ui.setup import explain
-from pages.ui.train.state import duration
 from pages.ui.words import Say
 
 # Seconds; most answers come within the first, and the page need not be drawn twice. Where an
@@ -16,7 +16,9 @@ from pages.ui.words import Say
 _MOMENT, _LONGER = 0.2, 1.0
 
 
-def ask(say: Say, *questions: tuple[Any, ...], key: str) -> tuple[Any, ...] | None:
+def ask(
+    say: Say, *questions: tuple[Any, ...], key: str, meanwhile: str = ""
+) -> tuple[Any, ...] | None:
     """Return the worker's answers, or say why they are not there yet and look again.
 
     Parameters
@@ -26,6 +28,8 @@ def ask(say: Say, *questions: tuple[Any, ...], key: str) -> tuple[Any, ...] | No
         A job, and what follows its first argument.
     key : str
         Tells this place on the page from others.
+    meanwhile : str, optional
+        What is said while the worker thinks, in the reader's language.
 
     Returns
     -------
@@ -56,7 +60,7 @@ def ask(say: Say, *questions: tuple[Any, ...], key: str) -> tuple[Any, ...] | No
             st.session_state[arriving] = error
         last = st.session_state.get(arriving)
         if last is None:
-            st.caption(say("The worker is at it."))
+            st.caption(meanwhile or say("The worker is at it."))
         else:
             st.info(explain(say, last), icon=":material/hourglass_top:")
 

@@ -59,4 +59,13 @@ PAGES: tuple[PageEntry, ...] = (
         ":material/leaderboard:",
         N_("The same pictures, named in seven ways: is a network worth its trouble?"),
     ),
+    PageEntry(
+        "transfer",
+        N_("Transfer"),
+        ":material/school:",
+        N_(
+            "A network that has seen a million photos names yours, then learns your own classes "
+            "from a handful of pictures."
+        ),
+    ),
 )

@@ -47,7 +47,7 @@ def test_an_address_opened_on_a_fresh_server_shows_its_page_and_heeds_the_first_
     switch_to(page, "한국어")
     expect_page(page, name, "ko")
     for other in NAMES:
-        expect(page.get_by_role("link", name=Say("ko")(TITLES[other]))).to_be_visible()
+        expect(page.get_by_role("link", name=Say("ko")(TITLES[other]), exact=True)).to_be_visible()
 
 
 @pytest.mark.parametrize("name", NAMES)

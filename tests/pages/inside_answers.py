@@ -11,6 +11,7 @@ from cvcore.arithmetic import layer_table
 from cvcore.arrays import AnyArray
 from cvcore.datasets import DATASETS
 from cvcore.engine import Answer, Engine
+from cvcore.engine.client import Slot
 from cvcore.errors import CvCoreError
 from cvcore.evaluation import Scores
 from cvcore.runs import RunStore, TrainingState
@@ -37,7 +38,7 @@ class Told(Engine):
     def ask_together(self, *questions: tuple[Any, ...]) -> list[Answer]:
         return [self.ask(*question) for question in questions]
 
-    def compute(self, job: Callable[..., Any], *arguments: Any) -> Answer:
+    def compute(self, job: Callable[..., Any], *arguments: Any, slot: Slot = "training") -> Answer:  # noqa: ARG002
         return self._answer(job, *arguments)
 
     def computed(self, job: Callable[..., Any], *arguments: Any) -> Answer | None:

@@ -12,6 +12,7 @@ from streamlit.testing.v1 import AppTest
 
 from cvcore import evaluation, feature_maps, filter_patterns, pace, walk
 from cvcore.engine import Answer, Engine, client
+from cvcore.engine.client import Slot
 from cvcore.errors import CvCoreError, EngineError
 from cvcore.evaluation import Scores
 from cvcore.feature_maps import Depth, LayerMaps
@@ -68,7 +69,7 @@ class Told(Engine):
     def ask_together(self, *questions: tuple[Any, ...]) -> list[Answer]:
         return [self.ask(*question) for question in questions]
 
-    def compute(self, job: Callable[..., Any], *arguments: Any) -> Answer:
+    def compute(self, job: Callable[..., Any], *arguments: Any, slot: Slot = "training") -> Answer:  # noqa: ARG002
         answer = self._made.setdefault((job, *arguments), Answer())
         if self.error is not None:
             answer.fail(self.error)
@@ -231,9 +232,12 @@ def test_what_takes_long_shows_how_far_it_is_and_can_be_stopped(
     question = (feature_maps.depth, Subject(run=SPEC.digest(), moment=3.0))
     own.compute(*question)
     own._made[question] = answer
-    monkeypatch.setattr(
-        own, "cancel", lambda *it: (cancelled.append(it), answer.fail(pace.cancelled()))
-    )
+
+    def cancel(*asked: Any) -> None:
+        cancelled.append(asked)
+        answer.fail(pace.cancelled())
+
+    monkeypatch.setattr(own, "cancel", cancel)
     page = opened(own)
     assert "It begins as soon as the worker is free." in progress(page)
     answer.come_to(0.25)

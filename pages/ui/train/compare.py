@@ -14,12 +14,13 @@ from cvcore.run_figures import MOST_RUNS, NAMES, Curve
 from cvcore.runs import RunSummary
 from cvcore.spec import RunSpec
 from pages.ui import address
+from pages.ui.duration import duration
 from pages.ui.inputs import choose
 from pages.ui.run_input import settings_of
 from pages.ui.run_words import differences, network_name
 from pages.ui.tables import table
 from pages.ui.train import my_runs
-from pages.ui.train.state import UNKNOWN, duration
+from pages.ui.train.state import UNKNOWN
 from pages.ui.words import Say
 
 _CHANGED = "runs changed"

@@ -7,6 +7,7 @@ import streamlit as st
 from cvcore.engine import engine
 from cvcore.history import Snapshot
 from cvcore.spec import learning_rates
+from pages.ui.duration import duration
 from pages.ui.setup import explain
 from pages.ui.spoken import show_spoken
 from pages.ui.words import Say
@@ -147,11 +148,3 @@ def _end(say: Say, snapshot: Snapshot, done: int) -> str:
                 seconds=f"{spec.seconds:g}",
             )
     return say("Finished: {done} of {asked} epochs.", done=done, asked=snapshot.epochs)
-
-
-def duration(say: Say, seconds: float) -> str:
-    """Say a time in seconds, or from a minute and a half on in minutes and seconds."""
-    whole = round(seconds)
-    if whole < 90:
-        return say("{seconds} s", seconds=whole)
-    return say("{minutes} min {seconds} s", minutes=whole // 60, seconds=whole % 60)
