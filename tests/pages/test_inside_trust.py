@@ -143,6 +143,13 @@ def test_the_verdict_compares_both_areas_with_chance(
     assert heads == ["0 % hidden", "10 % hidden", "20 % hidden", "40 % hidden"]
 
 
+def test_where_nothing_changes_nothing_is_said_for_or_against_the_map(told: Tried) -> None:
+    told.deletion, told.insertion = 0.499, 0.501
+    said = texts(look(told))
+    assert "nothing can be said of Grad-CAM:** all areas under the curves are 0.50" in said
+    assert "misleads" not in said
+
+
 def test_the_score_before_softmax_can_be_watched(told: Tried) -> None:
     page = look(told, in_measure="score")
     assert "deletion -3.00" in texts(page).replace("−", "-")

@@ -201,6 +201,12 @@ def _verdict(say: Say, method: Method, falls: Falls) -> str:
         "insertion": f"{falls.insertion:.2f}",
         "random": f"{falls.by_chance:.2f}",
     }
+    if values["deletion"] == values["insertion"] == values["random"]:
+        return say(
+            "**Here nothing can be said of {map}:** all areas under the curves are {random}. The "
+            "class stays as it is whatever is hidden; choose another class or picture.",
+            **values,
+        )
     if right == (True, True):
         return say(
             "**Here {map} is right.** Areas under the curves: deletion {deletion}, insertion "
