@@ -225,8 +225,8 @@ def compute(url: str, name: str, job: Callable[..., Any], arguments: tuple[Any, 
 
     worker = get_worker()
 
-    def tell(share: float) -> None:
-        worker.log_event(TOPIC, {"job": name, "share": share})
+    def tell(share: float, found: Any) -> None:
+        worker.log_event(TOPIC, {"job": name, "share": share, "found": found})
 
     try:
         with pace.watched(tell, partial(_to_end.get, name)):

@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from cvcore.errors import N_, CvCoreError
 
@@ -17,7 +18,7 @@ class CancelledError(CvCoreError):
 class _Waiting(threading.local):
     """To whom this thread's job tells how far it is, and who asks it to end."""
 
-    tell: Callable[[float], object] | None = None
+    tell: Callable[[float, Any], object] | None = None
     asked: Callable[[], object] | None = None
     told_at = 0.0
 
@@ -38,12 +39,29 @@ def reach(share: float) -> None:
     CancelledError
         If the job is to end here.
     """
-    if _waiting.asked is not None and _waiting.asked():
+    if is_over():
         raise cancelled()
+    tell(share)
+
+
+def tell(share: float, found: Any = None) -> None:
+    """Say how much is done, and what is known by now; the job goes on.
+
+    Parameters
+    ----------
+    share : float
+    found : optional
+        What JSON can say; a page draws it while the job goes on.
+    """
     now = time.monotonic()
     if _waiting.tell is not None and now - _waiting.told_at >= TELL_SECONDS:
         _waiting.told_at = now
-        _waiting.tell(share)
+        _waiting.tell(share, found)
+
+
+def is_over() -> bool:
+    """Say whether somebody asked this thread's job to end."""
+    return _waiting.asked is not None and bool(_waiting.asked())
 
 
 def cancelled() -> CancelledError:
@@ -52,13 +70,13 @@ def cancelled() -> CancelledError:
 
 
 @contextmanager
-def watched(tell: Callable[[float], object], asked: Callable[[], object]) -> Iterator[None]:
+def watched(tell: Callable[[float, Any], object], asked: Callable[[], object]) -> Iterator[None]:
     """Let what this thread does inside tell how far it is, five times a second at most.
 
     Parameters
     ----------
     tell : callable
-        Takes the share that is done.
+        Takes the share that is done, and what is known by now.
     asked : callable
         Returns something true once the job is to end.
     """

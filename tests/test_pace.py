@@ -24,7 +24,7 @@ def test_where_nobody_waits_a_job_goes_on_unheard() -> None:
 
 def test_a_job_tells_at_most_five_times_a_second() -> None:
     told: list[float] = []
-    with pace.watched(told.append, lambda: None):
+    with pace.watched(lambda share, _: told.append(share), lambda: None):
         climb("", 100, 0.005)
     assert 2 <= len(told) <= 5
     assert told == sorted(told)
@@ -34,7 +34,7 @@ def test_a_job_ends_where_it_is_asked_to_and_the_next_one_does_not() -> None:
     told: list[float] = []
     with (
         pytest.raises(CancelledError, match="stopped before it was done"),
-        pace.watched(told.append, lambda: told),
+        pace.watched(lambda share, _: told.append(share), lambda: told),
     ):
         climb("", 10, 0.001)
     assert told == [0.1]

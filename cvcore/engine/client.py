@@ -50,6 +50,7 @@ class Answer:
         self._failed_at = 0.0
         self._settled = threading.Event()
         self._share = self._begun_at = 0.0
+        self._found: Any = None
         self.name = uuid.uuid4().hex
 
     @property
@@ -89,9 +90,14 @@ class Answer:
         """Whether it failed, and long enough ago for a page to have shown why."""
         return self._state == "failed" and time.monotonic() - self._failed_at > RETRY_SECONDS
 
-    def come_to(self, share: float) -> None:
-        """Take note how much is done; for the engine."""
-        self._share = share
+    @property
+    def found(self) -> Any:
+        """What is known of what takes long while it is under way; None at first."""
+        return self._found
+
+    def come_to(self, share: float, found: Any = None) -> None:
+        """Take note how much is done, and what is known by now; for the engine."""
+        self._share, self._found = share, found if found is not None else self._found
         self._begun_at = self._begun_at or time.monotonic()
 
     def give(self, value: Any) -> None:
@@ -442,6 +448,12 @@ class Engine:
             if answer is not None and answer.state != "pending":
                 del self._computed[(job, *arguments)]
 
+    def end(self, job: Callable[..., Any], *arguments: Any) -> None:
+        """Ask what `compute` began to end with what it has; where it has nothing, as `cancel`."""
+        answer = self.computed(job, *arguments)
+        if answer is not None and answer.state == "pending":
+            self._orders.put(partial(self._tell_all_to_end, answer.name))
+
     def cancel(self, job: Callable[..., Any], *arguments: Any) -> None:
         """End what `compute` began; whoever waits for it hears so, and it can be begun anew."""
         answer = self.computed(job, *arguments)
@@ -673,7 +685,7 @@ class Engine:
             if "job" in said:
                 for answer in self._computed.values():
                     if answer.name == said["job"]:
-                        answer.come_to(said["share"])
+                        answer.come_to(said["share"], said["found"])
                 return
             past = self._histories.get(said["run"])
         if past is not None:

@@ -1,0 +1,453 @@
+"""Learning a visitor's own classes: a long job of a worker, and what it leaves behind.
+
+What is kept lies in the collection's folder, and goes with it.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cvcore import datasets, pace, splits, work_store
+from cvcore.arrays import ByteArray, FloatArray, IntArray
+from cvcore.errors import N_, EngineError, SettingError
+from cvcore.spec import Augmentation
+from cvcore.transfer_spec import TransferSpec
+from cvcore.waking import import_tensorflow
+
+if TYPE_CHECKING:
+    import keras
+
+    from cvcore.transfer_models import Transferred
+
+_BATCH = 16  # pictures that go through a backbone at a time: 224 × 224 of them take some 200 MB
+_FEATURES = 0.3  # of the progress: computing the features
+_STILL = Augmentation()
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Pictures:
+    """What a training sees.
+
+    Parameters
+    ----------
+    images : ndarray of uint8, shape (n, size, size, 3)
+    labels : ndarray of int64, shape (n,)
+    held : ndarray of bool, shape (n,)
+        True for pictures that are held out.
+    names : tuple of str
+        The classes.
+    """
+
+    images: ByteArray
+    labels: IntArray
+    held: Any
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Learned:
+    """What a training leaves behind.
+
+    Parameters
+    ----------
+    names : tuple of str
+        The classes.
+    loss, accuracy, val_loss, val_accuracy : ndarray of float32, shape (k,)
+        Of each epoch: of the pictures to learn from, while they are learned; of the held-out
+        ones, after it.
+    fine_from : int
+        The epoch after which fine-tuning began; as many as there are where it did not.
+    labels : ndarray of int64, shape (n,)
+        Of all pictures, in the collection's order.
+    held : ndarray of bool, shape (n,)
+    probabilities : ndarray of float32, shape (n, classes)
+        Of all pictures, after the training.
+    features : ndarray of float32, shape (n, length)
+        What the head was given for each.
+    trainable, frozen : int
+        Parameters, at the end.
+    feature_seconds, seconds : float
+        For the features that are computed once, and for all of it with them.
+    computed : bool
+        Whether the features were computed in this training, and not found on disk.
+    stopped : bool
+        Whether a visitor ended it before its last epoch.
+    """
+
+    names: tuple[str, ...]
+    loss: FloatArray
+    accuracy: FloatArray
+    val_loss: FloatArray
+    val_accuracy: FloatArray
+    fine_from: int
+    labels: IntArray
+    held: Any
+    probabilities: FloatArray
+    features: FloatArray
+    trainable: int
+    frozen: int
+    feature_seconds: float
+    seconds: float
+    computed: bool
+    stopped: bool
+
+    @property
+    def said(self) -> IntArray:
+        """The likeliest class of each picture."""
+        said: IntArray = self.probabilities.argmax(axis=1)
+        return said
+
+    def right(self, *, held: bool) -> tuple[int, int]:
+        """Return how many pictures got their right name, and of how many.
+
+        Parameters
+        ----------
+        held : bool
+            Of those that were held out, or of those that were learned from.
+        """
+        chosen = self.held if held else ~self.held
+        return int((self.said == self.labels)[chosen].sum()), int(chosen.sum())
+
+
+# -- what is kept
+
+
+def folder(spec: TransferSpec) -> Path:
+    """Return where what a training leaves is kept.
+
+    Raises
+    ------
+    PictureError
+        If the collection is no longer kept.
+    """
+    if spec.is_own:
+        return work_store.place(spec.work) / "learned"
+    return work_store.folder() / "sets"
+
+
+def recall(spec: TransferSpec) -> Learned | None:
+    """Return what a training left; None if there is none, or it is damaged.
+
+    Raises
+    ------
+    PictureError
+        If the collection is no longer kept.
+    """
+    try:
+        with np.load(folder(spec) / f"{spec.digest()}.npz", allow_pickle=False) as kept:
+            values = {it.name: kept[it.name] for it in fields(Learned)}
+    except (OSError, ValueError, KeyError, EOFError):
+        return None
+    for it in fields(Learned):
+        if values[it.name].ndim == 0:
+            values[it.name] = values[it.name].item()
+    return Learned(**values | {"names": tuple(map(str, values["names"]))})
+
+
+def forget(spec: TransferSpec) -> None:
+    """Let a training be done anew."""
+    for name in (f"{spec.digest()}.npz", f"{spec.digest()}.weights.npz"):
+        (folder(spec) / name).unlink(missing_ok=True)
+
+
+def _write(path: Path, arrays: dict[str, Any]) -> None:
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    aside = path.with_name(path.name + ".aside.npz")
+    try:
+        np.savez(aside, **arrays)
+        aside.replace(path)
+    except OSError as error:
+        raise EngineError(
+            N_("What was learned could not be kept ({reason}). Is the server's disk full?"),
+            reason=str(error)[:100],
+        ) from error
+
+
+# -- the training
+
+
+def load(spec: TransferSpec) -> Pictures:
+    """Return the pictures of a training as its network sees them.
+
+    Raises
+    ------
+    PictureError
+        If the collection, or a picture of it, is no longer kept.
+    SettingError
+        If the collection is another by now, or nothing can be learned from it.
+    AssetError
+        If a data set cannot be had.
+    """
+    from cvcore.framing import frame
+
+    if not spec.is_own:
+        return _load_set(spec)
+    collection = work_store.load(spec.work)
+    if collection.digest() != spec.content:
+        raise SettingError(
+            N_("The pictures have changed since these settings were chosen. Press Train again.")
+        )
+    collection.check()
+    images = np.empty((collection.size, spec.size, spec.size, 3), np.uint8)
+    for place, (_, it) in enumerate(collection.pictures()):
+        images[place] = frame(work_store.image(spec.work, it.name), spec.size, spec.framing)
+        pace.reach(0.05 * place / collection.size)
+    labels = collection.labels()
+    return Pictures(
+        images=images,
+        labels=labels,
+        held=splits.hold_out(labels, collection.groups(), spec.held_out, spec.seed),
+        names=collection.names,
+    )
+
+
+def _load_set(spec: TransferSpec) -> Pictures:
+    from cvcore.framing import frame
+
+    data = datasets.load(spec.work)
+    count = min(spec.count, len(data.training_images))
+    images = np.empty((count, spec.size, spec.size, 3), np.uint8)
+    for place in range(count):
+        image = data.training_images[place]
+        colour = image if image.shape[2] == 3 else np.repeat(image, 3, axis=2)
+        images[place] = frame(colour, spec.size, spec.framing)
+        pace.reach(0.05 * place / count)
+    labels = data.training_labels[:count]
+    held = splits.hold_out(labels, np.arange(count), spec.held_out, spec.seed)
+    return Pictures(
+        images=images, labels=labels, held=held, names=datasets.DATASETS[spec.work].classes
+    )
+
+
+def learn(url: str, spec: TransferSpec) -> Learned:  # noqa: ARG001 - every job has it
+    """Train as a specification says, and keep what comes of it; a long job.
+
+    It tells of each epoch: lists of loss, accuracy and both of the held-out pictures. Asked to
+    end, it ends with what it has learned so far.
+
+    Parameters
+    ----------
+    url : str
+        The run store, which is not needed here.
+    spec : TransferSpec
+
+    Raises
+    ------
+    SettingError, AssetError, PictureError, EngineError
+        If it cannot be trained, or not be kept.
+    """
+    spec.validate()
+    kept = recall(spec)
+    if kept is not None:
+        return kept
+    begun = time.perf_counter()
+    import_tensorflow()
+    from cvcore import transfer_models
+
+    pictures = load(spec)
+    network = transfer_models.build(spec, len(pictures.names))
+    teacher = _Teacher(spec, pictures, network)
+    feature_seconds, computed = 0.0, False
+    if spec.way in ("features", "fine_tune"):
+        before = time.perf_counter()
+        features, computed = _features(spec, pictures, network.body)
+        feature_seconds = time.perf_counter() - before
+        teacher.teach(network.head, features, spec.epochs, spec.learning_rate)
+    else:
+        teacher.teach(network.network, pictures.images, spec.epochs, spec.learning_rate)
+    fine_from = len(teacher.rows)
+    if spec.way == "fine_tune" and not teacher.stopped:
+        transfer_models.thaw(network, spec.thawed)
+        teacher.teach(network.network, pictures.images, spec.fine_epochs, spec.fine_rate)
+    rows = np.array(teacher.rows, np.float32).reshape(-1, 4)
+    if spec.way != "features":
+        features = through(network.body, pictures.images)
+    counts = transfer_models.counts(network.network)
+    learned = Learned(
+        names=pictures.names,
+        loss=rows[:, 0],
+        accuracy=rows[:, 1],
+        val_loss=rows[:, 2],
+        val_accuracy=rows[:, 3],
+        fine_from=fine_from,
+        labels=pictures.labels,
+        held=pictures.held,
+        probabilities=both_sides(through(network.head, features)),
+        features=features,
+        trainable=counts.trainable,
+        frozen=counts.frozen,
+        feature_seconds=feature_seconds,
+        seconds=time.perf_counter() - begun,
+        computed=computed,
+        stopped=teacher.stopped,
+    )
+    weights = [np.asarray(it) for it in network.network.trainable_weights]
+    _write(
+        folder(spec) / f"{spec.digest()}.weights.npz",
+        {str(place): it for place, it in enumerate(weights)},
+    )
+    _write(folder(spec) / f"{spec.digest()}.npz", dict(vars(learned)))
+    return learned
+
+
+def restore(spec: TransferSpec, classes: int) -> "Transferred":
+    """Build a trained network again, with what it has learned.
+
+    Raises
+    ------
+    EngineError
+        If what it learned is no longer kept.
+    """
+    from cvcore import transfer_models
+
+    network = transfer_models.build(spec, classes)
+    if spec.way == "fine_tune":
+        transfer_models.thaw(network, spec.thawed)
+    try:
+        path = folder(spec) / f"{spec.digest()}.weights.npz"
+        with np.load(path, allow_pickle=False) as kept:
+            for place, variable in enumerate(network.network.trainable_weights):
+                variable.assign(kept[str(place)])
+    except (OSError, ValueError, KeyError, EOFError) as error:
+        raise EngineError(
+            N_("What this network has learned is no longer kept. Press Train again.")
+        ) from error
+    return network
+
+
+def both_sides(probabilities: FloatArray) -> FloatArray:
+    """Return a probability for each class: of a single sigmoid, its own and the rest."""
+    if probabilities.shape[1] > 1:
+        return probabilities
+    return np.concatenate([probabilities, 1 - probabilities], axis=1)
+
+
+def through(
+    model: "keras.Model", inputs: Any, tell: Callable[[float], object] | None = None
+) -> FloatArray:
+    """Send pictures, or features, through a model in batches: float32, (n, …)."""
+    import tensorflow as tf
+
+    call = tf.function(
+        lambda part: model(part, training=False),
+        [tf.TensorSpec((None, *inputs.shape[1:]), tf.float32)],
+        autograph=False,
+    )
+    size = _BATCH if inputs.ndim == 4 else 1024
+    parts = []
+    for start in range(0, len(inputs), size):
+        parts.append(np.asarray(call(inputs[start : start + size].astype(np.float32))))
+        if tell is not None:
+            tell(min(start + size, len(inputs)) / len(inputs))
+    return np.concatenate(parts)
+
+
+def _features(
+    spec: TransferSpec, pictures: Pictures, body: "keras.Model"
+) -> tuple[FloatArray, bool]:
+    """Return what the head is given for each picture, and whether it was computed now."""
+    path = folder(spec) / f"features-{spec.features_digest()}.npz"
+    try:
+        with np.load(path, allow_pickle=False) as kept:
+            features: FloatArray = kept["features"]
+        if len(features) == len(pictures.images):
+            return features, False
+    except (OSError, ValueError, KeyError, EOFError):
+        pass
+    features = through(body, pictures.images, lambda share: pace.reach(_FEATURES * share))
+    _write(path, {"features": features})
+    return features, True
+
+
+class _Teacher:
+    """Teaches models epoch by epoch, and tells how it goes.
+
+    Attributes
+    ----------
+    rows : list of list of float
+        Loss, accuracy, and both of the held-out pictures, of each epoch.
+    stopped : bool
+        Whether somebody asked it to end.
+    """
+
+    def __init__(self, spec: TransferSpec, pictures: Pictures, network: "Transferred") -> None:
+        self._spec, self._network = spec, network
+        width = spec.head.width(len(pictures.names))
+        targets = np.eye(len(pictures.names), dtype=np.float32)[pictures.labels]
+        self._targets = targets[:, :width]  # a single sigmoid is high for the first class
+        self._learned_from = np.flatnonzero(~pictures.held)
+        self._held = np.flatnonzero(pictures.held)
+        self.rows: list[list[float]] = []
+        self.stopped = False
+
+    def teach(self, model: "keras.Model", inputs: Any, epochs: int, rate: float) -> None:
+        """Show a model its pictures, or their features, so many times."""
+        self._compile(model, rate)
+        for _ in range(epochs):
+            if self.stopped:
+                return
+            row = self._epoch(model, inputs)
+            if row is not None:
+                self.rows.append(row)
+
+    def _compile(self, model: "keras.Model", rate: float) -> None:
+        import keras
+
+        kinds = {"adam": keras.optimizers.Adam, "rmsprop": keras.optimizers.RMSprop}
+        if self._spec.loss == "mse":
+            loss = "mean_squared_error"
+        elif self._spec.head.output == "sigmoid":
+            loss = "binary_crossentropy"
+        else:
+            loss = "categorical_crossentropy"
+        single = self._targets.shape[1] == 1
+        model.compile(
+            kinds[self._spec.optimiser](rate),
+            loss=loss,
+            metrics=["binary_accuracy" if single else "categorical_accuracy"],
+            jit_compile=False,
+        )
+
+    def _epoch(self, model: "keras.Model", inputs: Any) -> list[float] | None:
+        number, size = len(self.rows), self._spec.batch_size
+        rng = np.random.default_rng([self._spec.seed, number])
+        order = rng.permutation(self._learned_from)
+        parts = [order[start : start + size] for start in range(0, len(order), size)]
+        model.reset_metrics()
+        trained: list[float] = []
+        for place, part in enumerate(parts):
+            if pace.is_over():
+                self.stopped = True
+                return None  # half an epoch is no row
+            shown = self._show(inputs[part], rng)
+            trained = model.train_on_batch(shown, self._targets[part])
+            self._tell(number + place / len(parts))
+        held = self._test(model, inputs)
+        return [float(it) for it in (*trained, *held)]
+
+    def _show(self, part: Any, rng: np.random.Generator) -> Any:
+        if part.ndim != 4:
+            return part
+        shown = part.astype(np.float32)
+        if self._spec.augmentation == _STILL:
+            return shown
+        from cvcore.augmentation import DRAWS, transform
+
+        draws = rng.random((len(part), DRAWS), np.float32)
+        return transform(shown, self._spec.augmentation, draws)
+
+    def _test(self, model: "keras.Model", inputs: Any) -> list[float]:
+        model.reset_metrics()
+        said = [float("nan"), float("nan")]
+        for start in range(0, len(self._held), 64):
+            part = self._held[start : start + 64]
+            said = model.test_on_batch(inputs[part].astype(np.float32), self._targets[part])
+        return list(map(float, said))
+
+    def _tell(self, epochs: float) -> None:
+        share = _FEATURES + (1 - _FEATURES) * epochs / max(self._spec.all_epochs, 1)
+        pace.tell(min(share, 1.0), self.rows)
