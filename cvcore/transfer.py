@@ -148,6 +148,12 @@ def recall(spec: TransferSpec) -> Learned | None:
     return Learned(**values | {"names": tuple(map(str, values["names"]))})
 
 
+def kept_at(spec: TransferSpec) -> float:
+    """Return when what a training left was written, in seconds; 0 where there is none."""
+    path = folder(spec) / f"{spec.digest()}.npz"
+    return path.stat().st_mtime if path.is_file() else 0.0
+
+
 def forget(spec: TransferSpec) -> None:
     """Let a training be done anew."""
     for name in (f"{spec.digest()}.npz", f"{spec.digest()}.weights.npz"):

@@ -11,6 +11,8 @@ from pages.ui.words import Say
 VIEWS: Mapping[str, str] = MappingProxyType(
     {
         "classify": N_("Name a photo"),
+        "classes": N_("Your classes"),
+        "learn": N_("Learn them"),
     }
 )
 """In the order in which they are offered, by their names in the address; each is a module."""
