@@ -28,8 +28,10 @@ def load(source: str) -> ByteArray:
     PictureError
         If the photo is no longer kept.
     """
-    if source in samples.SAMPLES:
-        image = samples.load(source)
-    else:
-        image = images.fit(images.decode(shelf.fetch(source)), max_side=WORKING_SIDE)
-    return images.to_colour(image)
+    return images.fit(whole(source), max_side=WORKING_SIDE)
+
+
+def whole(source: str) -> ByteArray:
+    """Return a photo as `load` does, with all its pixels."""
+    known = source in samples.SAMPLES
+    return images.to_colour(samples.load(source) if known else images.decode(shelf.fetch(source)))

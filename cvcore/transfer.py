@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from cvcore.transfer_models import Transferred
 
 _BATCH = 16  # pictures that go through a backbone at a time: 224 × 224 of them take some 200 MB
-_FEATURES = 0.3  # of the progress: computing the features
+_FRAMES, _FEATURES = 0.1, 0.3  # of the progress: up to the end of framing, of the features
 _STILL = Augmentation()
 
 
@@ -160,6 +160,15 @@ def forget(spec: TransferSpec) -> None:
         (folder(spec) / name).unlink(missing_ok=True)
 
 
+def _read_one(path: Path, name: str) -> Any:
+    """Return an array that is kept, or None."""
+    try:
+        with np.load(path, allow_pickle=False) as kept:
+            return kept[name]
+    except (OSError, ValueError, KeyError, EOFError):
+        return None
+
+
 def _write(path: Path, arrays: dict[str, Any]) -> None:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     aside = path.with_name(path.name + ".aside.npz")
@@ -198,10 +207,15 @@ def load(spec: TransferSpec) -> Pictures:
             N_("The pictures have changed since these settings were chosen. Press Train again.")
         )
     collection.check()
-    images = np.empty((collection.size, spec.size, spec.size, 3), np.uint8)
-    for place, (_, it) in enumerate(collection.pictures()):
-        images[place] = frame(work_store.image(spec.work, it.name), spec.size, spec.framing)
-        pace.reach(0.05 * place / collection.size)
+    path = folder(spec) / f"framed-{spec.content}-{spec.size}-{spec.framing}.npz"
+    images = _read_one(path, "images")
+    if images is None or len(images) != collection.size:
+        images = np.empty((collection.size, spec.size, spec.size, 3), np.uint8)
+        for place, (_, it) in enumerate(collection.pictures()):
+            # With all its pixels, as the exported model sees it.
+            images[place] = frame(work_store.original(spec.work, it.name), spec.size, spec.framing)
+            pace.reach(_FRAMES * place / collection.size)
+        _write(path, {"images": images})
     labels = collection.labels()
     return Pictures(
         images=images,
@@ -221,7 +235,7 @@ def _load_set(spec: TransferSpec) -> Pictures:
         image = data.training_images[place]
         colour = image if image.shape[2] == 3 else np.repeat(image, 3, axis=2)
         images[place] = frame(colour, spec.size, spec.framing)
-        pace.reach(0.05 * place / count)
+        pace.reach(_FRAMES * place / count)
     labels = data.training_labels[:count]
     held = splits.hold_out(labels, np.arange(count), spec.held_out, spec.seed)
     return Pictures(
@@ -357,14 +371,14 @@ def _features(
 ) -> tuple[FloatArray, bool]:
     """Return what the head is given for each picture, and whether it was computed now."""
     path = folder(spec) / f"features-{spec.features_digest()}.npz"
-    try:
-        with np.load(path, allow_pickle=False) as kept:
-            features: FloatArray = kept["features"]
-        if len(features) == len(pictures.images):
-            return features, False
-    except (OSError, ValueError, KeyError, EOFError):
-        pass
-    features = through(body, pictures.images, lambda share: pace.reach(_FEATURES * share))
+    known = _read_one(path, "features")
+    if known is not None and len(known) == len(pictures.images):
+        return known, False
+    features = through(
+        body,
+        pictures.images,
+        lambda share: pace.reach(_FRAMES + (_FEATURES - _FRAMES) * share),
+    )
     _write(path, {"features": features})
     return features, True
 

@@ -164,7 +164,7 @@ def recognise(
     from cvcore import photos
     from cvcore.framing import frame
 
-    image = work_store.image(spec.work, picture) if own else photos.load(picture)
+    image = work_store.original(spec.work, picture) if own else photos.whole(picture)
     seen = frame(image, spec.size, spec.framing)
     network, both = _restored(spec, classes, transfer.kept_at(spec))
     with tf.GradientTape() as tape:

@@ -166,6 +166,11 @@ def _image(pictures: Path, name: str) -> ByteArray:
     return images.fit(whole, max_side=WORKING_SIDE)
 
 
+def original(token: str, name: str) -> ByteArray:
+    """Return a picture as `image` does, with all its pixels."""
+    return images.to_colour(images.decode(file_of(place(token) / "pictures", name)))
+
+
 def file_of(pictures: Path, name: str) -> bytes:
     """Return the file that a visitor brought.
 

@@ -13,6 +13,7 @@ VIEWS: Mapping[str, str] = MappingProxyType(
         "classify": N_("Name a photo"),
         "classes": N_("Your classes"),
         "learn": N_("Learn them"),
+        "result": N_("The result"),
     }
 )
 """In the order in which they are offered, by their names in the address; each is a module."""

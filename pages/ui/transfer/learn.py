@@ -240,7 +240,7 @@ def _curves(say: Say, rows: FloatArray, spec: TransferSpec, fine_from: int) -> N
                 }
             )
         st.vega_lite_chart(
-            {"layer": layers, "height": 150 if quantity == "accuracy" else 130},
+            {"layer": layers, "height": 200 if quantity == "accuracy" else 170},
             key=f"curve_{quantity}_{spec.digest()}",
             alt=say("{quantity} of each epoch; the table below has its numbers.", quantity=name),
         )

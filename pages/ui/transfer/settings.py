@@ -1,6 +1,7 @@
 """What is learned, and how: the settings of the transfer laboratory, and its presets."""
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from types import MappingProxyType
 
@@ -24,7 +25,7 @@ from cvcore.transfer_spec import (
 )
 from pages.ui import address, questions
 from pages.ui.backbone_input import choose_backbone
-from pages.ui.inputs import choose, decimal, number, switch
+from pages.ui.inputs import are_drawn, choose, decimal, number, switch
 from pages.ui.words import Say
 
 _SCRATCH_SIZE = 96  # pixels a side that the small CNN sees
@@ -69,12 +70,12 @@ _LECTURE_FACES = {
 PRESETS: tuple[tuple[str, Mapping[str, object]], ...] = (
     (N_("The usual way"), _USUAL),
     (
-        N_("Fine-tuning in five steps"),
+        N_("Fine-tuning"),
         {**_USUAL, "t_ways": "features,fine_tune", "t_thawed": 3, "t_fine": 4},
     ),
-    (N_("Augmentation through the frozen backbone"), {**_USUAL, "t_ways": "features,augmented"}),
+    (N_("Augmentation"), {**_USUAL, "t_ways": "features,augmented"}),
     (
-        N_("The lecture's MNIST: InceptionV3, mixed7"),
+        N_("Lecture: MNIST, mixed7"),
         {
             **_USUAL,
             "t_set": "mnist",
@@ -91,12 +92,12 @@ PRESETS: tuple[tuple[str, Mapping[str, object]], ...] = (
         },
     ),
     (
-        N_("The lecture's faces: mixed7, pixels 0 to 1"),
+        N_("Lecture: faces, mixed7"),
         {**_LECTURE_FACES, "backbone": "InceptionV3", "t_cut": "mixed7", "t_ways": "features",
          "t_scaling": "both"},
     ),
     (
-        N_("The same head on this computer's backbone"),
+        N_("Its head on MobileNetV2"),
         {**_LECTURE_FACES, "backbone": "MobileNetV2", "t_cut": "block_12_add",
          "t_ways": "features", "t_scaling": "both"},
     ),
@@ -127,15 +128,19 @@ def choose_specs(say: Say, token: str, collection: Collection) -> dict[str, Tran
         content=collection.digest() if what == "own" else "",
         backbone=name or "MobileNetV2",
     )
-    with st.popover(say("Cut, size and scaling"), icon=":material/content_cut:", width="stretch"):
+    with _folded(say("Cut, size and scaling"), ":material/content_cut:"):
         spec, both = _choose_cut(say, spec, classes)
-    with st.popover(say("Head"), icon=":material/hub:", width="stretch"):
+    with _folded(say("Head"), ":material/hub:"):
         spec = _choose_head(say, spec)
-    with st.popover(say("Training"), icon=":material/tune:", width="stretch"):
+    with _folded(say("Training"), ":material/tune:"):
         spec = _choose_training(say, spec, what)
     if "fine_tune" in ways:
         spec = _choose_thawing(say, spec, classes)
     return _specs(say, spec, ways, both=both)
+
+
+def _folded(label: str, icon: str) -> AbstractContextManager[object]:
+    return st.popover(label, icon=icon, width="stretch") if are_drawn() else nullcontext()
 
 
 def _specs(
@@ -172,21 +177,21 @@ def _specs(
 def _choose_ways(say: Say) -> tuple[Way, ...]:
     address.recall("t_ways", "features,scratch", _read_ways)
     chosen = [it for it in str(st.session_state["t_ways"]).split(",") if it in WAYS]
-    st.session_state["t_ways_pills"] = chosen
-    st.pills(
-        say("Ways, side by side"),
-        list(WAYS),
-        selection_mode="multi",
-        format_func=lambda it: say(WAYS[it]),
-        key="t_ways_pills",
-        on_change=_take_ways,
-    )
+    st.session_state["t_ways_list"] = chosen
+    if are_drawn():
+        st.multiselect(
+            say("Ways, side by side"),
+            list(WAYS),
+            format_func=lambda it: say(WAYS[it]),
+            key="t_ways_list",
+            on_change=_take_ways,
+        )
     address.publish("t_ways", "features,scratch")
     return tuple(it for it in WAYS if it in chosen)
 
 
 def _take_ways() -> None:
-    chosen = st.session_state["t_ways_pills"]
+    chosen = st.session_state["t_ways_list"]
     st.session_state["t_ways"] = ",".join(it for it in WAYS if it in chosen) or "features"
 
 
@@ -259,14 +264,16 @@ def _choose_head(say: Say, spec: TransferSpec) -> TransferSpec:
         help=say("Else all values of all maps, in a row: many more weights for the first layer."),
     )
     address.recall("t_units", "", str)
-    text = st.text_input(
-        say("Hidden layers, units"),
-        key="t_units",
-        placeholder="512, 128, 256",
-        max_chars=40,
-        help=say("With commas in between; nothing for none."),
-    )
-    address.publish("t_units", "")
+    if are_drawn():
+        st.text_input(
+            say("Hidden layers, units"),
+            key="t_units",
+            placeholder="512, 128, 256",
+            max_chars=40,
+            help=say("With commas in between; nothing for none."),
+        )
+        address.publish("t_units", "")
+    text = str(st.session_state["t_units"])
     dropout = decimal(say("Dropout"), key="t_dropout", default=0.2, low=0.0, high=0.9, step=0.1)
     output = choose(
         say("Output"), {it: say(label) for it, label in OUTPUTS.items()}, key="t_output",
@@ -342,18 +349,33 @@ def _choose_training(say: Say, spec: TransferSpec, what: str) -> TransferSpec:
 
 def _choose_thawing(say: Say, spec: TransferSpec, classes: int) -> TransferSpec:
     """Ask how much of the backbone learns: the freeze dial, with its counts."""
-    asked = questions.ask(say, (transfer_views.shape, spec, classes), key="t_dial")
-    if asked is None:
-        return spec
-    shape: transfer_views.Shape = asked[0]
+    asked = None
+    if are_drawn():
+        asked = questions.ask(say, (transfer_views.shape, spec, classes), key="t_dial")
+        if asked is None:
+            return spec
+    shape: transfer_views.Shape | None = asked[0] if asked is not None else None
     thawed = number(
         say("Blocks that learn in fine-tuning"),
         key="t_thawed",
         default=2,
         low=0,
-        high=len(shape.stops),
+        high=len(shape.stops) if shape is not None else int(LIMITS["thawed"][1]),
         help=say("From the end of the backbone: its last blocks. The others stay frozen."),
     )
+    fine = number(
+        say("Epochs of fine-tuning"), key="t_fine", default=3, low=0, high=100, style="box"
+    )
+    rate = decimal(
+        say("Its learning rate"), key="t_fine_rate", default=1e-5, low=1e-7, high=0.1, step=1e-6,
+        format="%.7f",
+    )  # fmt: skip
+    if shape is not None:
+        _say_counts(say, shape, thawed)
+    return replace(spec, thawed=thawed, fine_epochs=fine, fine_rate=rate)
+
+
+def _say_counts(say: Say, shape: transfer_views.Shape, thawed: int) -> None:
     now = shape.stops[thawed - 1] if thawed else None
     st.caption(
         say(
@@ -364,11 +386,3 @@ def _choose_thawing(say: Say, spec: TransferSpec, classes: int) -> TransferSpec:
             total=f"{shape.trainable + shape.frozen:,}",
         )
     )
-    fine = number(
-        say("Epochs of fine-tuning"), key="t_fine", default=3, low=0, high=100, style="box"
-    )
-    rate = decimal(
-        say("Its learning rate"), key="t_fine_rate", default=1e-5, low=1e-7, high=0.1, step=1e-6,
-        format="%.7f",
-    )  # fmt: skip
-    return replace(spec, thawed=thawed, fine_epochs=fine, fine_rate=rate)
