@@ -4,6 +4,7 @@ import hashlib
 import http.client
 import os
 import tempfile
+import urllib.error
 import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
@@ -92,6 +93,9 @@ def download(file: DataFile, *, most_bytes: int) -> None:
         if file.checksum and hashed.hexdigest() != file.checksum:
             raise ValueError(f"{file.path}: {hashed.name}")
         aside.replace(place)
+    except urllib.error.HTTPError as error:
+        error.close()  # it holds the connection
+        raise
     finally:
         arriving.pop(file.path, None)
         aside.unlink(missing_ok=True)

@@ -285,7 +285,7 @@ def learn(url: str, spec: TransferSpec) -> Learned:  # noqa: ARG001 - every job 
         teacher.teach(network.network, pictures.images, spec.fine_epochs, spec.fine_rate)
     rows = np.array(teacher.rows, np.float32).reshape(-1, 4)
     if spec.way != "features":
-        features = through(network.body, pictures.images)
+        features = sender(network.body)(pictures.images)
     counts = transfer_models.counts(network.network)
     learned = Learned(
         names=pictures.names,
@@ -296,7 +296,7 @@ def learn(url: str, spec: TransferSpec) -> Learned:  # noqa: ARG001 - every job 
         fine_from=fine_from,
         labels=pictures.labels,
         held=pictures.held,
-        probabilities=both_sides(through(network.head, features)),
+        probabilities=both_sides(sender(network.head)(features)),
         features=features,
         trainable=counts.trainable,
         frozen=counts.frozen,
@@ -346,24 +346,33 @@ def both_sides(probabilities: FloatArray) -> FloatArray:
     return np.concatenate([probabilities, 1 - probabilities], axis=1)
 
 
-def through(
-    model: "keras.Model", inputs: Any, tell: Callable[[float], object] | None = None
-) -> FloatArray:
-    """Send pictures, or features, through a model in batches: float32, (n, …)."""
+def sender(model: "keras.Model") -> Callable[..., FloatArray]:
+    """Return a function that sends pictures, or features, through a model in batches.
+
+    Returns
+    -------
+    callable
+        Takes an array of shape (n, …) and, if wanted, a function that hears how much is done;
+        returns float32, (n, …).
+    """
     import tensorflow as tf
 
+    shape = tuple(model.input_shape[1:])
     call = tf.function(
         lambda part: model(part, training=False),
-        [tf.TensorSpec((None, *inputs.shape[1:]), tf.float32)],
+        [tf.TensorSpec((None, *shape), tf.float32)],
         autograph=False,
     )
-    size = _BATCH if inputs.ndim == 4 else 1024
-    parts = []
-    for start in range(0, len(inputs), size):
-        parts.append(np.asarray(call(inputs[start : start + size].astype(np.float32))))
-        if tell is not None:
+    size = _BATCH if len(shape) == 3 else 1024
+
+    def send(inputs: Any, tell: Callable[[float], object] = lambda _: None) -> FloatArray:
+        parts = []
+        for start in range(0, len(inputs), size):
+            parts.append(np.asarray(call(inputs[start : start + size].astype(np.float32))))
             tell(min(start + size, len(inputs)) / len(inputs))
-    return np.concatenate(parts)
+        return np.concatenate(parts)
+
+    return send
 
 
 def _features(
@@ -374,10 +383,8 @@ def _features(
     known = _read_one(path, "features")
     if known is not None and len(known) == len(pictures.images):
         return known, False
-    features = through(
-        body,
-        pictures.images,
-        lambda share: pace.reach(_FRAMES + (_FEATURES - _FRAMES) * share),
+    features = sender(body)(
+        pictures.images, lambda share: pace.reach(_FRAMES + (_FEATURES - _FRAMES) * share)
     )
     _write(path, {"features": features})
     return features, True

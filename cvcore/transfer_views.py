@@ -5,7 +5,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from cvcore import backbones, splits, transfer, work_store
+from cvcore import backbones, pace, shortcuts, splits, transfer, work_store
 from cvcore.arrays import ByteArray, FloatArray, IntArray
 from cvcore.heat_maps import grad_cam
 from cvcore.transfer_spec import TransferSpec
@@ -193,6 +193,56 @@ def _restored(spec: TransferSpec, classes: int, kept_at: float):  # type: ignore
     return network, both
 
 
+# -- does it look at the thing?
+
+
+SHORTCUT_PICTURES = 100
+"""Held-out pictures that are covered place by place."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Suspicion:
+    """What the shortcut check found, with a picture to show it on.
+
+    Parameters
+    ----------
+    found : Shortcuts
+    image : ndarray of uint8, shape (size, size, 3)
+        One of the pictures.
+    mean : ndarray of uint8, shape (size, size, 3)
+        Of all of them.
+    """
+
+    found: shortcuts.Shortcuts
+    image: ByteArray
+    mean: ByteArray
+
+
+def find_shortcuts(url: str, spec: TransferSpec, classes: int) -> Suspicion:  # noqa: ARG001
+    """Look where a network that has learned tells its held-out pictures apart; a long job.
+
+    Raises
+    ------
+    EngineError
+        If what the network learned is no longer kept.
+    SettingError, AssetError, PictureError
+        If its pictures can no longer be had.
+    """
+    import_tensorflow()
+    pictures = transfer.load(spec)
+    held = np.flatnonzero(pictures.held)[:SHORTCUT_PICTURES]
+    send = transfer.sender(transfer.restore(spec, classes).network)
+    images = pictures.images[held]
+    found = shortcuts.find(
+        images,
+        pictures.labels[held],
+        lambda shown: transfer.both_sides(send(shown)).argmax(axis=1),
+        pace.reach,
+    )
+    mean = images.mean(axis=0).round().astype(np.uint8)
+    return Suspicion(found=found, image=images[0], mean=mean)
+
+
 # -- accuracy against depth
 
 
@@ -236,7 +286,7 @@ def sweep(url: str, spec: TransferSpec) -> Sweep:  # noqa: ARG001 - every job ha
     import_tensorflow()
     import keras
 
-    from cvcore import backbone_models, pace, transfer_models
+    from cvcore import backbone_models, transfer_models
 
     pictures = transfer.load(spec)
     scaling = None if spec.scaling == "own" else spec.scaling
@@ -248,7 +298,7 @@ def sweep(url: str, spec: TransferSpec) -> Sweep:  # noqa: ARG001 - every job ha
     means = [keras.layers.GlobalAveragePooling2D()(called[it].output) for it in chosen]
     body = keras.Model(backbone.input, keras.layers.Concatenate()(means))
     lengths = [int(it.shape[-1]) for it in means]
-    features = transfer.through(body, pictures.images, lambda share: pace.reach(0.8 * share))
+    features = transfer.sender(body)(pictures.images, lambda share: pace.reach(0.8 * share))
     held = _splits(spec, pictures.labels)
     right = np.zeros((len(chosen), len(held)), np.int64)
     for row, part in enumerate(np.split(features, np.cumsum(lengths)[:-1], axis=1)):

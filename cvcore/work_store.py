@@ -115,7 +115,8 @@ def create(collection: Collection = Collection()) -> str:  # noqa: B008 - frozen
     """Make room for a collection and return its token; what has expired goes."""
     _make_room()
     token = secrets.token_hex(16)
-    (folder() / token / "pictures").mkdir(mode=0o700, parents=True)
+    (folder() / token).mkdir(mode=0o700)
+    (folder() / token / "pictures").mkdir()
     _write(token, collection)
     return token
 

@@ -5,7 +5,7 @@ import struct
 import zipfile
 import zlib
 from dataclasses import dataclass
-from pathlib import PurePosixPath
+from pathlib import PurePosixPath, PureWindowsPath
 
 from cvcore import images
 from cvcore.errors import N_, PictureError
@@ -104,7 +104,7 @@ def _unpack(archive: zipfile.ZipFile) -> list[Member]:
     for it in members:
         name = _name(it)
         path = PurePosixPath(name)
-        if path.is_absolute() or ".." in path.parts or ":" in path.parts[0:1]:
+        if path.is_absolute() or ".." in path.parts or PureWindowsPath(name).drive:
             raise PictureError(
                 N_("This zip file holds a path that leads out of it ({name}); it was not opened."),
                 name=name[:60],

@@ -19,7 +19,8 @@ from cvcore.engine import Engine, engine
 settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("suite")
 
-ASSETS = Path(__file__).parents[2] / "shared" / "keras"
+SHARED = Path(__file__).parents[2] / "shared"
+ASSETS, PICTURES = SHARED / "keras", SHARED / "data" / "seed"
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -35,6 +36,9 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ["KERAS_BACKEND"] = "tensorflow"
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "2"
     os.environ["CVCORE_RUNS"] = str(Path(folder.name) / "runs")
+    os.environ["CVCORE_WORK"] = str(Path(folder.name) / "work")
+    for name in ("CVCORE_WORK_HOURS", "CVCORE_WORK_LIMIT", "CVCORE_BACKBONES"):
+        os.environ.pop(name, None)
     os.environ.pop("CVCORE_SCHEDULER", None)
     # Beside two busy processes of tests, trainings that step back far would not come to their turn.
     os.environ["CVCORE_COURTESY"] = "1"
@@ -43,12 +47,23 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.fixture(scope="session")
 def keras_home() -> Path:
     """A KERAS_HOME with the shared data sets and weights."""
-    if not ASSETS.is_dir():
-        where = "There are no data sets and weights in ../shared/keras beside the checkout."
+    _need(ASSETS)
+    return Path(os.environ["KERAS_HOME"])
+
+
+@pytest.fixture(scope="session")
+def lecture_pictures() -> Path:
+    """The lectures' own pictures: folders ``faces`` and ``animals``, 15 JPEG files in each."""
+    _need(PICTURES)
+    return PICTURES
+
+
+def _need(assets: Path) -> None:
+    if not assets.is_dir():
+        where = f"There is nothing in ../shared/{assets.relative_to(SHARED)} beside the checkout."
         if "CI" in os.environ:
             pytest.fail(where)
         pytest.skip(where)
-    return Path(os.environ["KERAS_HOME"])
 
 
 @pytest.fixture(scope="session")

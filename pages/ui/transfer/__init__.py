@@ -14,6 +14,7 @@ VIEWS: Mapping[str, str] = MappingProxyType(
         "classes": N_("Your classes"),
         "learn": N_("Learn them"),
         "result": N_("The result"),
+        "shortcuts": N_("Does it look at the thing?"),
     }
 )
 """In the order in which they are offered, by their names in the address; each is a module."""

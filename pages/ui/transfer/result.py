@@ -3,9 +3,8 @@
 import numpy as np
 import streamlit as st
 
-from cvcore import neighbours, transfer, transfer_export, transfer_views
+from cvcore import neighbours, transfer_export, transfer_views
 from cvcore.collection import Collection
-from cvcore.datasets import DATASETS
 from cvcore.heat_maps import lay_over, paint
 from cvcore.transfer import Learned
 from cvcore.transfer_spec import TransferSpec
@@ -13,14 +12,14 @@ from cvcore.transfer_views import Recognised
 from pages.ui import questions
 from pages.ui.collection_input import recall_collection
 from pages.ui.gallery import Tile, show_gallery
-from pages.ui.inputs import choose, number, unseen
+from pages.ui.inputs import choose, number
 from pages.ui.picture import ColourBar, show_picture
 from pages.ui.picture_input import choose_picture
 from pages.ui.probabilities import show_probabilities
 from pages.ui.setup import friendly
 from pages.ui.tables import table
 from pages.ui.transfer.classes import thumbnail
-from pages.ui.transfer.settings import choose_specs
+from pages.ui.transfer.settings import choose_learned, names_of
 from pages.ui.words import Say, plain
 
 _PHOTOS = ("astronaut", "chelsea", "coffee", "horse", "rocket", "camera")
@@ -32,26 +31,11 @@ _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00",
 def show(say: Say) -> None:
     """Show the result of one of the ways."""
     token, collection = recall_collection(say)
-    with friendly(say), unseen(), st.container(key="result_hidden"):
-        specs = choose_specs(say, token, collection)
-    done = {name: spec for name, spec in specs.items() if transfer.recall(spec) is not None}
-    if not done:
-        st.info(
-            say("Nothing is learned with these settings yet. Learn the classes first."),
-            icon=":material/lightbulb:",
-        )
+    learned = choose_learned(say, token, collection)
+    if learned is None:
         return
-    name = choose(
-        say("Way"),
-        {spec.way + spec.scaling: label for label, spec in done.items()},
-        key="result_way",
-        default=next(reversed(done.values())).way + next(reversed(done.values())).scaling,
-    )
-    spec = next(it for it in done.values() if it.way + it.scaling == name)
-    kept = transfer.recall(spec)
-    if kept is None:
-        return
-    names = _names(say, spec, kept)
+    spec, kept = learned
+    names = names_of(say, spec, kept)
     left, right = st.columns([1.25, 1], gap="medium")
     with left:
         chosen = _show_held_out(say, spec, collection, kept, names)
@@ -98,12 +82,6 @@ def _offer_export(say: Say, spec: TransferSpec, classes: int) -> None:
             key="result_export",
             on_click="ignore",
         )
-
-
-def _names(say: Say, spec: TransferSpec, kept: Learned) -> tuple[str, ...]:
-    if spec.is_own:
-        return kept.names
-    return tuple(say(it) for it in DATASETS[spec.work].classes)
 
 
 def _show_held_out(

@@ -7,11 +7,13 @@ from types import MappingProxyType
 
 import streamlit as st
 
-from cvcore import transfer_views
+from cvcore import transfer, transfer_views
 from cvcore.backbones import BACKBONES
 from cvcore.collection import Collection
+from cvcore.datasets import DATASETS
 from cvcore.errors import N_, SettingError
 from cvcore.spec import Augmentation
+from cvcore.transfer import Learned
 from cvcore.transfer_spec import (
     LIMITS,
     LOSSES,
@@ -25,7 +27,8 @@ from cvcore.transfer_spec import (
 )
 from pages.ui import address, questions
 from pages.ui.backbone_input import choose_backbone
-from pages.ui.inputs import are_drawn, choose, decimal, number, switch
+from pages.ui.inputs import are_drawn, choose, decimal, number, switch, unseen
+from pages.ui.setup import friendly
 from pages.ui.words import Say
 
 _SCRATCH_SIZE = 96  # pixels a side that the small CNN sees
@@ -134,8 +137,8 @@ def choose_specs(say: Say, token: str, collection: Collection) -> dict[str, Tran
         spec = _choose_head(say, spec)
     with _folded(say("Training"), ":material/tune:"):
         spec = _choose_training(say, spec, what)
-    if "fine_tune" in ways:
-        spec = _choose_thawing(say, spec, classes)
+    if set(ways) != {"scratch"}:
+        spec = _choose_thawing(say, spec, classes, fine="fine_tune" in ways)
     return _specs(say, spec, ways, both=both)
 
 
@@ -347,7 +350,43 @@ def _choose_training(say: Say, spec: TransferSpec, what: str) -> TransferSpec:
     )
 
 
-def _choose_thawing(say: Say, spec: TransferSpec, classes: int) -> TransferSpec:
+def choose_learned(
+    say: Say, token: str, collection: Collection
+) -> tuple[TransferSpec, Learned] | None:
+    """Ask which of the ways that were learned is looked at; the settings are not drawn.
+
+    Returns
+    -------
+    (TransferSpec, Learned) or None
+        None where nothing is learned with these settings, which is said.
+    """
+    specs: dict[str, TransferSpec] = {}
+    with friendly(say), unseen(), st.container(key="learned_hidden"):
+        specs = choose_specs(say, token, collection)
+    done = {}
+    for name, spec in specs.items():
+        kept = transfer.recall(spec)
+        if kept is not None:
+            done[spec.way + spec.scaling] = (name, spec, kept)
+    if not done:
+        st.info(
+            say("Nothing is learned with these settings yet. Learn the classes first."),
+            icon=":material/lightbulb:",
+        )
+        return None
+    names = {it: name for it, (name, _, _) in done.items()}
+    way = choose(say("Way"), names, key="result_way", default=next(reversed(names)))
+    return done[way][1:]
+
+
+def names_of(say: Say, spec: TransferSpec, kept: Learned) -> tuple[str, ...]:
+    """Return what the classes are called on the page."""
+    if spec.is_own:
+        return kept.names
+    return tuple(say(it) for it in DATASETS[spec.work].classes)
+
+
+def _choose_thawing(say: Say, spec: TransferSpec, classes: int, *, fine: bool) -> TransferSpec:
     """Ask how much of the backbone learns: the freeze dial, with its counts."""
     asked = None
     if are_drawn():
@@ -355,6 +394,10 @@ def _choose_thawing(say: Say, spec: TransferSpec, classes: int) -> TransferSpec:
         if asked is None:
             return spec
     shape: transfer_views.Shape | None = asked[0] if asked is not None else None
+    if not fine:
+        if shape is not None:
+            _say_counts(say, shape, 0)
+        return spec
     thawed = number(
         say("Blocks that learn in fine-tuning"),
         key="t_thawed",
@@ -363,7 +406,7 @@ def _choose_thawing(say: Say, spec: TransferSpec, classes: int) -> TransferSpec:
         high=len(shape.stops) if shape is not None else int(LIMITS["thawed"][1]),
         help=say("From the end of the backbone: its last blocks. The others stay frozen."),
     )
-    fine = number(
+    epochs = number(
         say("Epochs of fine-tuning"), key="t_fine", default=3, low=0, high=100, style="box"
     )
     rate = decimal(
@@ -372,7 +415,7 @@ def _choose_thawing(say: Say, spec: TransferSpec, classes: int) -> TransferSpec:
     )  # fmt: skip
     if shape is not None:
         _say_counts(say, shape, thawed)
-    return replace(spec, thawed=thawed, fine_epochs=fine, fine_rate=rate)
+    return replace(spec, thawed=thawed, fine_epochs=epochs, fine_rate=rate)
 
 
 def _say_counts(say: Say, shape: transfer_views.Shape, thawed: int) -> None:
