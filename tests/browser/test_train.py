@@ -95,9 +95,9 @@ def test_a_run_grows_live_survives_a_reload_is_shared_and_stopped(
     page = visit(f"{LONG}&train_seed=1")
     tab_to(page, page.get_by_role("button", name="Train", exact=True))
     page.keyboard.press("Enter")
-    # Within a second, whatever the engine still has to do.
+    # At once, whatever the engine still has to do: its own start takes much longer than this.
     said = re.compile("engine that trains is starting|Queued|made ready|Running")
-    expect(status(page)).to_have_text(said, timeout=1_000)
+    expect(status(page)).to_have_text(said)
     expect(status(page)).to_have_text("Running: the network learns.", timeout=MINUTE)
     place = chart(page).bounding_box()
     different_views(page, chart(page), count=3)
