@@ -3,7 +3,6 @@
 It is done by Keras' own layers, so that an exported model can hold them and does the same.
 """
 
-from collections.abc import Sequence
 from functools import lru_cache
 
 import keras
@@ -32,14 +31,6 @@ def frame(image: ByteArray, size: int, how: Framing) -> ByteArray:
     """
     whole = resizing(size, how)(image[np.newaxis].astype(np.float32))
     framed: ByteArray = np.asarray(to_bytes(whole))[0].astype(np.uint8)
-    return framed
-
-
-def frame_all(images: Sequence[ByteArray], size: int, how: Framing) -> ByteArray:
-    """Bring pictures to squares: uint8, (n, size, size, 3)."""
-    framed = np.empty((len(images), size, size, 3), np.uint8)
-    for place, image in enumerate(images):
-        framed[place] = frame(image, size, how)
     return framed
 
 

@@ -444,17 +444,16 @@ class _Teacher:
         rng = np.random.default_rng([self._spec.seed, number])
         order = rng.permutation(self._learned_from)
         parts = [order[start : start + size] for start in range(0, len(order), size)]
-        model.reset_metrics()
-        trained: list[float] = []
+        trained = []  # Keras forgets from batch to batch
         for place, part in enumerate(parts):
             if pace.is_over():
                 self.stopped = True
                 return None  # half an epoch is no row
             shown = self._show(inputs[part], rng)
-            trained = model.train_on_batch(shown, self._targets[part])
+            trained.append(model.train_on_batch(shown, self._targets[part]))
             self._tell(number + place / len(parts))
-        held = self._test(model, inputs)
-        return [float(it) for it in (*trained, *held)]
+        mean = np.average(trained, axis=0, weights=list(map(len, parts)))
+        return [*mean.tolist(), *self._test(model, inputs)]
 
     def _show(self, part: Any, rng: np.random.Generator) -> Any:
         if part.ndim != 4:
@@ -468,12 +467,15 @@ class _Teacher:
         return transform(shown, self._spec.augmentation, draws)
 
     def _test(self, model: "keras.Model", inputs: Any) -> list[float]:
-        model.reset_metrics()
-        said = [float("nan"), float("nan")]
-        for start in range(0, len(self._held), 64):
-            part = self._held[start : start + 64]
-            said = model.test_on_batch(inputs[part].astype(np.float32), self._targets[part])
-        return list(map(float, said))
+        if not self._held.size:
+            return [float("nan"), float("nan")]
+        parts = [self._held[start : start + 64] for start in range(0, len(self._held), 64)]
+        said = [
+            model.test_on_batch(inputs[part].astype(np.float32), self._targets[part])
+            for part in parts
+        ]
+        mean: list[float] = np.average(said, axis=0, weights=list(map(len, parts))).tolist()
+        return mean
 
     def _tell(self, epochs: float) -> None:
         share = _FEATURES + (1 - _FEATURES) * epochs / max(self._spec.all_epochs, 1)

@@ -8,16 +8,15 @@ training, as the backbone called with ``training=False`` does.
 import itertools
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
 import keras
-import numpy as np
 
 from cvcore import backbone_models, backbones
 from cvcore.errors import N_, SettingError
-from cvcore.transfer_spec import MAX_HEAD_PARAMETERS, TransferSpec
+from cvcore.transfer_spec import MAX_HEAD_PARAMETERS, SCRATCH_FILTERS, TransferSpec, seeds_of
 
 # Where a block ends, in the names that a backbone's layers have in a fresh process.
 _ENDS: Mapping[str, str] = MappingProxyType(
@@ -38,10 +37,6 @@ _ENDS: Mapping[str, str] = MappingProxyType(
         "EfficientNetB0": r"block\da_project_bn|block\d[b-z]_add|top_activation",
     }
 )
-
-
-SCRATCH_FILTERS = (16, 32, 64)
-"""Of the convolutions of the small CNN that begins from nothing."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -217,7 +212,7 @@ def _cut(
 
 def _from_scratch(spec: TransferSpec) -> tuple[keras.KerasTensor, keras.KerasTensor]:
     """Return the input and the maps of a small CNN: three convolutions, each with pooling."""
-    seeds = _seeds(spec)
+    seeds = seeds_of(spec)
     picture = keras.Input((spec.size, spec.size, 3), name="picture")
     tensor = keras.layers.Rescaling(1 / 255, name="scaling")(picture)
     for place, filters in enumerate(SCRATCH_FILTERS, start=1):
@@ -235,7 +230,7 @@ def _from_scratch(spec: TransferSpec) -> tuple[keras.KerasTensor, keras.KerasTen
 
 def _head(spec: TransferSpec, classes: int, *, length: int) -> list[keras.Layer]:
     """Return the head's layers; the last one turns scores into probabilities."""
-    head, seeds = spec.head, _seeds(spec, 1)
+    head, seeds = spec.head, seeds_of(spec, 1)
     widths = (length, *head.units, head.width(classes))
     parameters = sum((a + 1) * b for a, b in itertools.pairwise(widths))
     if parameters > MAX_HEAD_PARAMETERS:
@@ -269,10 +264,6 @@ def _head(spec: TransferSpec, classes: int, *, length: int) -> list[keras.Layer]
             drop(place)
     layers.append(keras.layers.Activation(head.output, name="probabilities"))
     return layers
-
-
-def _seeds(spec: TransferSpec, part: int = 0) -> Iterator[int]:
-    return iter(np.random.SeedSequence([spec.seed, part]).generate_state(32).tolist())
 
 
 def counts(model: keras.Model) -> Counts:

@@ -4,10 +4,12 @@ import dataclasses
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal, TypeAlias
+
+import numpy as np
 
 from cvcore import backbones
 from cvcore.errors import N_, SettingError
@@ -60,6 +62,9 @@ LIMITS: Mapping[str, tuple[float, float]] = MappingProxyType(
     }
 )
 """Smallest and largest value of each number, for the widgets and for what comes from outside."""
+
+SCRATCH_FILTERS = (16, 32, 64)
+"""Of the convolutions of the small CNN that begins from nothing."""
 
 MOST_UNITS, MOST_HIDDEN = 4_096, 4
 MAX_HEAD_PARAMETERS = 30_000_000
@@ -260,6 +265,18 @@ class TransferSpec:
                 least=backbone.smallest,
                 size=self.size,
             )
+
+
+def seeds_of(spec: TransferSpec, part: int = 0) -> Iterator[int]:
+    """Return the seeds of a network's first weights and of its dropout, one after the other.
+
+    Parameters
+    ----------
+    spec : TransferSpec
+    part : int, optional
+        0 for the convolutions of a network from scratch, 1 for the head.
+    """
+    return iter(np.random.SeedSequence([spec.seed, part]).generate_state(32).tolist())
 
 
 def _check_limits(name: str, value: float) -> None:

@@ -47,7 +47,7 @@ def serve(
     ----------
     folder : Path
         Where the log goes, and, unless `environment` says otherwise, runs, uploaded
-        pictures and what Keras keeps.
+        pictures, classes and what Keras keeps.
     script : Path, optional
         The app, or another one to compare it with; both get the app's settings.
     environment : mapping of str to str, optional
@@ -62,7 +62,12 @@ def serve(
     log = folder / f"server-{port}.log"
     command = [sys.executable, "-m", "streamlit", "run", str(script)]
     command += [f"--server.port={port}", "--server.address=127.0.0.1", "--server.headless=true"]
-    names = {"CVCORE_RUNS": "runs", "CVCORE_PICTURES": "pictures", "KERAS_HOME": "keras"}
+    names = {
+        "CVCORE_RUNS": "runs",
+        "CVCORE_PICTURES": "pictures",
+        "CVCORE_WORK": "work",
+        "KERAS_HOME": "keras",
+    }
     folders = {name: str(folder / place) for name, place in names.items()}
     began = time.perf_counter()
     with log.open("wb") as output:

@@ -1,4 +1,4 @@
-"""Backbones as networks: their scaling is Keras' own, and every count on the freeze dial is right."""
+"""Backbones as networks: their scaling and every count on the freeze dial are Keras' own."""
 
 from collections.abc import Iterator
 from dataclasses import replace

@@ -1,6 +1,7 @@
 """Learn the classes: several ways side by side, with curves that grow."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import streamlit as st
@@ -11,7 +12,7 @@ from cvcore.engine import Answer, engine
 from cvcore.errors import CvCoreError
 from cvcore.transfer import Learned
 from cvcore.transfer_spec import TransferSpec
-from pages.ui import address
+from pages.ui import address, questions
 from pages.ui.backbone_input import ask_for_weights
 from pages.ui.collection_input import recall_collection
 from pages.ui.duration import duration
@@ -54,13 +55,14 @@ def show(say: Say) -> None:
 
 
 def _open_with_something(specs: dict[str, TransferSpec]) -> None:
-    """Have the usual way learned on a first visit, so that nobody meets an empty page."""
-    if _OPENED not in st.session_state:
-        st.session_state[_OPENED] = True
-        quick = [it for it in specs.values() if it.is_own and it.way in ("features", "scratch")]
-        for spec in quick:
-            if transfer.recall(spec) is None and spec.epochs <= 20:
-                engine().compute(transfer.learn, spec)
+    """Have the quickest way learned on a first visit, so that nobody meets an empty page."""
+    if _OPENED in st.session_state:
+        return
+    st.session_state[_OPENED] = True
+    for spec in specs.values():
+        quick = spec.is_own and spec.way == "features" and spec.epochs <= 20
+        if quick and transfer.recall(spec) is None:
+            engine().compute(transfer.learn, spec)
 
 
 def _offer(say: Say, specs: dict[str, TransferSpec]) -> None:
@@ -296,10 +298,6 @@ def _compare(say: Say, specs: dict[str, TransferSpec]) -> None:
 
 
 def _show_sweep(say: Say, specs: dict[str, TransferSpec]) -> None:
-    from dataclasses import replace
-
-    from pages.ui import questions
-
     spec = next((it for it in specs.values() if it.way != "scratch"), None)
     if spec is None:
         return

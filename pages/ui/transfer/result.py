@@ -3,7 +3,7 @@
 import numpy as np
 import streamlit as st
 
-from cvcore import neighbours, transfer_export, transfer_views
+from cvcore import neighbours, transfer_code, transfer_export, transfer_views
 from cvcore.collection import Collection
 from cvcore.heat_maps import lay_over, paint
 from cvcore.transfer import Learned
@@ -50,6 +50,30 @@ def show(say: Say) -> None:
         _offer_export(say, spec, len(names))
     with st.expander(say("Which class is taken for which"), icon=":material/table:"):
         _show_confusion(say, kept, names)
+    with st.expander(say("All of it in Keras"), icon=":material/code:"), friendly(say):
+        _show_code(say, spec, kept, names)
+
+
+def _show_code(say: Say, spec: TransferSpec, kept: Learned, names: tuple[str, ...]) -> None:
+    """Show the training as a script, to copy and to take away."""
+    after = ""
+    if spec.way == "fine_tune":
+        asked = questions.ask(say, (transfer_views.shape, spec, len(names)), key="result_shape")
+        if asked is None:
+            return
+        stops = asked[0].stops
+        after = stops[spec.thawed].name if spec.thawed < len(stops) else ""
+    code = transfer_code.script(spec, kept.names, np.flatnonzero(kept.held).tolist(), after)
+    st.download_button(
+        say("Save the script"),
+        code,
+        file_name="train.py",
+        mime="text/x-python",
+        icon=":material/download:",
+        key="result_script",
+        on_click="ignore",
+    )
+    st.code(code, language="python")
 
 
 def _offer_export(say: Say, spec: TransferSpec, classes: int) -> None:

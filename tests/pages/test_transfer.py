@@ -1,0 +1,337 @@
+"""The transfer laboratory's pages on real networks: photos, classes, training, result."""
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from cvcore import backbones, transfer, transfer_views, work_store
+from cvcore.engine import Answer, Engine, client
+from cvcore.engine.client import Slot
+from cvcore.errors import CvCoreError
+from cvcore.runs import RunStore
+from cvcore.transfer_spec import TransferSpec
+from tests.collections_of import lecture
+from tests.pages import open_page
+
+pytestmark = pytest.mark.usefixtures("keras_home")
+
+
+class AtOnce(Engine):
+    """Does in this process, at once, what pages ask for."""
+
+    def __init__(self, store: RunStore) -> None:
+        super().__init__(store)
+        self.made: dict[tuple[Any, ...], Answer] = {}
+
+    def ask(self, job: Callable[..., Any], *arguments: Any) -> Answer:
+        return self._answer(job, *arguments)
+
+    def ask_together(self, *questions: tuple[Any, ...]) -> list[Answer]:
+        return [self.ask(*question) for question in questions]
+
+    def compute(self, job: Callable[..., Any], *arguments: Any, slot: Slot = "training") -> Answer:  # noqa: ARG002
+        return self._answer(job, *arguments)
+
+    def computed(self, job: Callable[..., Any], *arguments: Any) -> Answer | None:
+        return self.made.get((job, *arguments))
+
+    def forget(self, job: Callable[..., Any], *arguments: Any) -> None:
+        self.made.pop((job, *arguments), None)
+
+    def _answer(self, job: Callable[..., Any], *arguments: Any) -> Answer:
+        answer = self.made.get((job, *arguments))
+        if answer is None:
+            answer = self.made[job, *arguments] = Answer()
+            try:
+                answer.give(job("", *arguments))
+            except CvCoreError as error:
+                answer.fail(error)
+        return answer
+
+
+@pytest.fixture(autouse=True)
+def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[AtOnce]:
+    monkeypatch.setenv("CVCORE_WORK", str(tmp_path / "work"))
+    own = AtOnce(RunStore(str(tmp_path / "runs")))
+    monkeypatch.setattr(client, "_ENGINE", own)
+    yield own
+    own.close()
+
+
+@pytest.fixture
+def token(engine: AtOnce, lecture_pictures: Path) -> str:
+    return lecture(lecture_pictures)
+
+
+SMALL = {
+    "backbone": "MobileNet-0.25", "t_size": "64", "t_epochs": "4", "t_held": "33",
+    "t_rate": "0.01", "lang": "en",
+}  # fmt: skip
+
+
+def look(view: str, **query: str) -> AppTest:
+    page = open_page("transfer", transfer=view, **query)
+    assert not page.exception
+    return page
+
+
+def texts(page: AppTest) -> str:
+    parts = [*page.caption, *page.markdown, *page.info, *page.warning, *page.success]
+    return "\n".join(it.value for it in parts)
+
+
+def payload(page: AppTest, key: str) -> Any:
+    for element in page.get("bidi_component"):
+        if element.proto.id.endswith(f"-{key}"):
+            return json.loads(element.proto.mixed.json or element.proto.json)[0]
+    raise AssertionError(key)
+
+
+def learned(engine: AtOnce, way: str = "features") -> tuple[TransferSpec, transfer.Learned]:
+    for (job, *arguments), answer in engine.made.items():
+        if job is transfer.learn and arguments[0].way == way:
+            return arguments[0], answer.value
+    raise AssertionError(way)
+
+
+# -- name a photo
+
+
+def test_a_photo_is_named_with_the_numbers_of_the_network(engine: AtOnce) -> None:
+    page = look("classify", lang="en", photo="coffee")
+    said = next(it.value for (job, *_), it in engine.made.items() if job.__name__ == "classify")
+    assert said.names[0] == "espresso"
+    assert f"{said.probabilities[said.labels[0]]:.4f}" in texts(page)
+    assert "MobileNetV2 has a thousand names and must choose" in texts(page)
+    assert f"{said.scores[said.labels[2]]:.3f}" in texts(page)
+    page.selectbox(key="photo_class").set_value("285").run()
+    assert not page.exception
+    assert "Score of Egyptian cat before softmax" in texts(page)
+    asked = [it for it in engine.made if it[0].__name__ == "heat"]
+    assert asked[-1][-1] == 285
+
+
+def test_weights_that_are_not_here_are_offered_and_a_failure_leaves_the_page_usable(
+    engine: AtOnce, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")  # the port for what is thrown away
+    page = look("classify", lang="en", backbone="ResNet50")
+    assert "About 103 MB are downloaded once" in texts(page)
+    assert "ResNeXt" in texts(page)  # the table is there to compare
+    page.button(key="photo_weights").click().run()
+    assert not page.exception
+    assert "could not be downloaded" in page.warning[0].value
+    assert "Put models/resnet50_weights_tf_dim_ordering_tf_kernels.h5 into" in page.warning[0].value
+    page.selectbox(key="backbone").set_value("MobileNetV2").run()
+    assert "Egyptian cat" in texts(page)
+
+
+def test_the_host_says_which_backbones_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CVCORE_BACKBONES", "MobileNet-0.25")
+    page = look("classify", lang="en")
+    assert page.selectbox(key="backbone").options == ["MobileNet-0.25"]
+    assert texts(page).count("not offered here") == len(backbones.BACKBONES) - 1
+    # An address with one that is not offered opens on one that is, and says so.
+    page = look("classify", lang="en", backbone="VGG19")
+    assert page.selectbox(key="backbone").value == "MobileNet-0.25"
+    monkeypatch.setenv("CVCORE_BACKBONES", "none")
+    assert "offers no backbones" in texts(look("classify", lang="en"))
+
+
+@pytest.mark.parametrize("view", ["classify", "classes", "learn", "result", "shortcuts"])
+def test_every_view_opens_by_its_address_in_korean(view: str, token: str) -> None:
+    page = look(view, work=token, **SMALL | {"lang": "ko"})
+    assert any("가" <= letter <= "힣" for letter in texts(page))
+
+
+# -- classes
+
+
+def test_a_first_visit_opens_the_ready_set_and_puts_it_into_the_address() -> None:
+    page = look("classes", lang="en")
+    token = page.query_params["work"][0]
+    assert work_store.load(token).names == ("Face", "Not a face")
+    assert "**2 classes, 40 pictures.**" in texts(page)
+    assert len(payload(page, "class_0_pictures")["tiles"]) == 20
+
+
+def test_an_address_whose_pictures_are_gone_says_so_and_begins_anew() -> None:
+    page = look("classes", lang="en", work="0" * 32)
+    assert "no longer kept" in page.warning[0].value
+    assert page.query_params["work"][0] != "0" * 32
+    page = look("classes", lang="en", work="../../etc")
+    assert "**2 classes, 40 pictures.**" in texts(page)
+
+
+def test_a_class_is_renamed_and_a_name_that_is_refused_changes_nothing(token: str) -> None:
+    page = look("classes", lang="en", work=token)
+    page.text_input(key="class_0_name").set_value("people").run()
+    assert work_store.load(token).names == ("people", "animals")
+    page.text_input(key="class_1_name").set_value("People").run()
+    assert not page.exception
+    assert "There is a class called People already" in page.warning[0].value
+    assert page.text_input(key="class_1_name").value == "animals"
+    assert work_store.load(token).names == ("people", "animals")
+    page.button(key="classes_undo").click().run()
+    assert page.text_input(key="class_0_name").value == "faces"
+
+
+def test_a_name_with_html_is_text(token: str) -> None:
+    work_store.rename(token, 0, "<img src=x onerror=alert(1)>")
+    work_store.remove_class(token, 1)
+    work_store.add_class(token, "**bold** $x$")
+    page = look("classes", lang="en", work=token)
+    said = page.info[0].value
+    assert "Fewer than 5 pictures" in said
+    assert r"\*\*bold\*\* \$x\$" in said
+    assert all(not it.allow_html for it in page.markdown if "img src" in it.value)
+
+
+def test_one_class_only_is_said_on_every_view(token: str) -> None:
+    page = look("classes", lang="en", work=token)
+    page.button(key="class_1_remove").click().run()
+    assert "Telling apart takes two classes at least" in page.info[0].value
+    assert "Telling apart takes two classes at least" in texts(look("learn", work=token, **SMALL))
+    page.button(key="classes_undo").click().run()
+    assert work_store.load(token).size == 30
+
+
+def test_what_is_noticed_is_said(token: str) -> None:
+    faces, animals = work_store.load(token).classes
+    for it in animals.pictures[3:]:
+        work_store.remove(token, 1, it.name)
+    copy = work_store.original(token, faces.pictures[0].name)
+    from cvcore.display import encode_png
+
+    smaller = np.ascontiguousarray(copy[::2, ::2])
+    work_store.add(token, 1, [("copy.png", encode_png(smaller))])
+    page = look("classes", lang="en", work=token)
+    said = [it.value for it in page.info]
+    assert "Fewer than 5 pictures: animals" in said[0]
+    assert "faces has 15 pictures, animals only 4" in said[1]
+    assert "1 pairs of the same picture lie in two classes" in said[2]
+
+
+def test_a_picture_is_chosen_and_moved(token: str) -> None:
+    page = look("classes", lang="en", work=token)
+    name = work_store.load(token).classes[0].pictures[2].name
+    page.session_state["classes_picked"] = (0, name)
+    page.run()
+    assert payload(page, "class_0_pictures")["chosen"] == 2
+    assert "Picture 3: " in texts(page)
+    page.button(key="class_0_picture_to_1").click().run()
+    assert [len(it.pictures) for it in work_store.load(token).classes] == [14, 16]
+    assert not page.exception
+
+
+# -- learn
+
+
+def test_the_quickest_way_is_there_at_once_and_the_others_on_a_press(
+    token: str, engine: AtOnce
+) -> None:
+    page = look("learn", work=token, **SMALL)
+    _, kept = learned(engine)
+    held = "{} / {}".format(*kept.right(held=True))
+    assert page.metric[0].value == held
+    assert "514 parameters learned, 218,544 stayed frozen." in texts(page)
+    assert "press Train" in texts(page)  # of the network from scratch
+    page.button(key="learn_train").click().run()
+    assert not page.exception
+    _, scratch = learned(engine, "scratch")
+    assert page.metric[3].value == "{} / {}".format(*scratch.right(held=True))
+    assert f"{float(kept.val_loss[-1]):.4g}" in texts(page)
+    assert page.button(key="learn_train").disabled
+
+
+def test_the_lectures_preset_has_its_counts_without_weights(token: str) -> None:
+    page = look("learn", work=token, lang="en")
+    chips = [it for it in page.button if "MNIST, mixed7" in it.label]
+    chips[0].click().run()
+    assert not page.exception
+    assert "443,082 parameters learn, 8,975,264 stay frozen, 9,418,346 in all" in texts(page)
+    assert "The weights of **InceptionV3** are not on this computer" in texts(page)
+
+
+def test_the_dial_counts_as_it_turns(token: str) -> None:
+    page = look("learn", work=token, t_ways="fine_tune", t_thawed="0", **SMALL)
+    assert "514 parameters learn, 218,544 stay frozen, 219,058 in all" in texts(page)
+    page.slider(key="t_thawed").set_value(2).run()
+    spec = TransferSpec(work=token, backbone="MobileNet-0.25", size=64)
+    stop = transfer_views.shape("", spec, 2).stops[1]
+    assert f"{stop.trainable:,} parameters learn, {stop.frozen:,} stay frozen" in texts(page)
+
+
+def test_settings_that_make_no_sense_are_sentences(token: str) -> None:
+    page = look("learn", work=token, t_units="512,many", **SMALL)
+    assert "this was 512,many" in page.warning[0].value
+    page = look("learn", work=token, t_cut="mixed7", **SMALL)
+    assert "MobileNet-0.25 has no layer of this name" in texts(page)
+
+
+def test_a_sweep_says_what_it_measured(token: str, engine: AtOnce) -> None:
+    page = look("learn", work=token, **SMALL)
+    page.button(key="learn_sweep_button").click().run()
+    assert not page.exception
+    found = next(it.value for (job, *_), it in engine.made.items() if job is transfer_views.sweep)
+    mean = (found.right / found.of).mean(axis=1)
+    assert f"Cut after {found.layers[0]}: {100 * mean[0]:.0f} %" in texts(page)
+    assert f"{found.layers[int(mean.argmax())]}: {100 * mean.max():.0f} %" in texts(page)
+
+
+# -- result
+
+
+def test_the_result_shows_held_out_pictures_and_counts_the_threshold(
+    token: str, engine: AtOnce
+) -> None:
+    assert "Nothing is learned" in texts(look("result", work=token, **SMALL))
+    look("learn", work=token, **SMALL)
+    _, kept = learned(engine)
+    page = look("result", work=token, result_threshold="70", **SMALL)
+    right, of = kept.right(held=True)
+    assert f"**{right} of {of} held-out pictures are named rightly.**" in texts(page)
+    tiles = payload(page, "result_gallery")["tiles"]
+    assert [it["marked"] for it in tiles] == [True] * (of - right) + [False] * right
+    scores, true = kept.probabilities[kept.held, 0], kept.labels[kept.held] == 0
+    hits, alarms = int((scores >= 0.7)[true].sum()), int((scores >= 0.7)[~true].sum())
+    assert f"From 70 % on: {hits} of 5 that are faces, and {alarms} of 5 that are not" in texts(
+        page
+    )
+    found = next(it.value for (job, *_), it in engine.made.items()
+                 if job is transfer_views.recognise)  # fmt: skip
+    assert found.probabilities.sum() == pytest.approx(1, abs=1e-5)
+    near = payload(page, "result_near")["tiles"]
+    distances = [float(it["note"]) for it in near]
+    assert len(near) == 6
+    assert distances == sorted(distances)
+
+
+def test_the_network_is_packed_on_a_press(token: str) -> None:
+    look("learn", work=token, **SMALL)
+    page = look("result", work=token, **SMALL)
+    page.button(key="result_pack").click().run()
+    assert not page.exception
+    assert any("Download the network" in it.label for it in page.get("download_button"))
+
+
+def test_shortcuts_are_looked_for_on_a_press_and_said_in_numbers(
+    token: str, engine: AtOnce
+) -> None:
+    look("learn", work=token, **SMALL)
+    page = look("shortcuts", work=token, **SMALL)
+    page.button(key="shortcuts_find").click().run()
+    assert not page.exception
+    found = next(
+        it.value.found for (job, *_), it in engine.made.items()
+        if job is transfer_views.find_shortcuts
+    )  # fmt: skip
+    assert found.pictures == 10
+    assert f"{100 * found.small.left:.0f}" in texts(page)
+    said = page.warning if found.accused or found.light_accused else [*page.success, *page.info]
+    assert len(said) == 1
