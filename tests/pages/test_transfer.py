@@ -18,7 +18,11 @@ from cvcore.transfer_spec import TransferSpec
 from tests.collections_of import lecture
 from tests.pages import open_page
 
-pytestmark = pytest.mark.usefixtures("keras_home")
+pytestmark = [
+    pytest.mark.usefixtures("keras_home"),
+    # Keras asks TensorFlow's variables for arrays in a way that numpy 2 warns of.
+    pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),
+]
 
 
 class AtOnce(Engine):
@@ -82,7 +86,13 @@ def look(view: str, **query: str) -> AppTest:
 
 def texts(page: AppTest) -> str:
     parts = [*page.caption, *page.markdown, *page.info, *page.warning, *page.success]
-    return "\n".join(it.value for it in parts)
+    tables = [it.proto.body for it in page.get("html")]
+    return "\n".join([it.value for it in parts] + tables)
+
+
+def token_in(page: AppTest) -> str:
+    work = page.query_params["work"]
+    return work if isinstance(work, str) else work[0]
 
 
 def payload(page: AppTest, key: str) -> Any:
@@ -126,7 +136,8 @@ def test_weights_that_are_not_here_are_offered_and_a_failure_leaves_the_page_usa
     page.button(key="photo_weights").click().run()
     assert not page.exception
     assert "could not be downloaded" in page.warning[0].value
-    assert "Put models/resnet50_weights_tf_dim_ordering_tf_kernels.h5 into" in page.warning[0].value
+    said = page.warning[0].value.replace("\\", "")  # signs that Markdown would read
+    assert "Put models/resnet50_weights_tf_dim_ordering_tf_kernels.h5 into" in said
     page.selectbox(key="backbone").set_value("MobileNetV2").run()
     assert "Egyptian cat" in texts(page)
 
@@ -154,7 +165,7 @@ def test_every_view_opens_by_its_address_in_korean(view: str, token: str) -> Non
 
 def test_a_first_visit_opens_the_ready_set_and_puts_it_into_the_address() -> None:
     page = look("classes", lang="en")
-    token = page.query_params["work"][0]
+    token = token_in(page)
     assert work_store.load(token).names == ("Face", "Not a face")
     assert "**2 classes, 40 pictures.**" in texts(page)
     assert len(payload(page, "class_0_pictures")["tiles"]) == 20
@@ -163,7 +174,7 @@ def test_a_first_visit_opens_the_ready_set_and_puts_it_into_the_address() -> Non
 def test_an_address_whose_pictures_are_gone_says_so_and_begins_anew() -> None:
     page = look("classes", lang="en", work="0" * 32)
     assert "no longer kept" in page.warning[0].value
-    assert page.query_params["work"][0] != "0" * 32
+    assert token_in(page) != "0" * 32
     page = look("classes", lang="en", work="../../etc")
     assert "**2 classes, 40 pictures.**" in texts(page)
 
@@ -244,7 +255,8 @@ def test_the_quickest_way_is_there_at_once_and_the_others_on_a_press(
     page.button(key="learn_train").click().run()
     assert not page.exception
     _, scratch = learned(engine, "scratch")
-    assert page.metric[3].value == "{} / {}".format(*scratch.right(held=True))
+    assert page.metric[0].value == "{} / {}".format(*scratch.right(held=True))
+    assert page.metric[3].value == held
     assert f"{float(kept.val_loss[-1]):.4g}" in texts(page)
     assert page.button(key="learn_train").disabled
 

@@ -31,9 +31,12 @@ def show(say: Say) -> None:
     try_this(say, [(say(label), settings) for label, settings in PRESETS])
     token, collection = recall_collection(say)
     controls, experiment = st.columns([1, 2.6], gap="medium")
+    specs: dict[str, TransferSpec] = {}
     with controls, friendly(say):
         specs = choose_specs(say, token, collection)
     with experiment, friendly(say):
+        if not specs:
+            return
         for spec in specs.values():
             spec.validate()
         first = next(iter(specs.values()))
