@@ -329,7 +329,9 @@ def test_the_network_is_packed_on_a_press(token: str) -> None:
     page = look("result", work=token, **SMALL)
     page.button(key="result_pack").click().run()
     assert not page.exception
-    assert any("Download the network" in it.label for it in page.get("download_button"))
+    labels = [str(it.proto.label) for it in page.get("download_button")]
+    assert any("Download the network" in it for it in labels)
+    assert "Save the script" in labels
 
 
 def test_shortcuts_are_looked_for_on_a_press_and_said_in_numbers(
