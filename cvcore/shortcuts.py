@@ -97,6 +97,13 @@ class Shortcuts:
         """The squares of which one is a shortcut, the small ones first; None if none is."""
         return next((it for it in (self.small, self.large) if it is not None and it.accused), None)
 
+    @property
+    def suspected(self) -> Squares | None:
+        """Squares whose worst one costs as much, of too few pictures to be sure."""
+        lost = _HALF * (self.accuracy - self.chance)
+        both = (it for it in (self.small, self.large) if it is not None)
+        return next((it for it in both if 0 < lost <= self.accuracy - it.left), None)
+
 
 def find(
     images: ByteArray,

@@ -202,7 +202,7 @@ def _curves(say: Say, rows: FloatArray, spec: TransferSpec, fine_from: int) -> N
             if np.isfinite(row[column])
         ]
         colours = {"domain": [learned, held], "range": [_TRAINING, _HELD]}
-        domain = [0, 1] if quantity == "accuracy" else None
+        domain = [0, 1] if quantity == "accuracy" or not points else None
         lines = {
             "data": {"values": points},
             "mark": {"type": "line", "point": {"size": 18, "filled": True}},
@@ -225,7 +225,9 @@ def _curves(say: Say, rows: FloatArray, spec: TransferSpec, fine_from: int) -> N
                     "type": "nominal",
                     "title": None,
                     "scale": colours,
-                    "legend": {"orient": "top"} if quantity == "accuracy" else None,
+                    "legend": {"orient": "top", "symbolType": "stroke"}
+                    if quantity == "accuracy"
+                    else None,
                 },
                 "strokeDash": {
                     "field": "who",

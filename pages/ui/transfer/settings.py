@@ -182,9 +182,10 @@ def _choose_ways(say: Say) -> tuple[Way, ...]:
     chosen = [it for it in str(st.session_state["t_ways"]).split(",") if it in WAYS]
     st.session_state["t_ways_list"] = chosen
     if are_drawn():
-        st.multiselect(
+        st.pills(
             say("Ways, side by side"),
             list(WAYS),
+            selection_mode="multi",
             format_func=lambda it: say(WAYS[it]),
             key="t_ways_list",
             on_change=_take_ways,

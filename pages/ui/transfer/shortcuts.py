@@ -46,7 +46,7 @@ def show(say: Say) -> None:
 def _show(say: Say, suspicion: Suspicion) -> None:
     found, image = suspicion.found, suspicion.image
     _say_verdict(say, found)
-    guilty = found.accused or found.small
+    guilty = found.accused or found.suspected or found.small
     lost, covered = st.columns(2, gap="medium")
     with lost:
         share = spread(guilty, found.accuracy, len(image))
@@ -125,6 +125,21 @@ def _say_verdict(say: Say, found: Shortcuts) -> None:
                 chance=chance,
             ),
             icon=":material/lightbulb:",
+        )
+        return
+    if found.suspected is not None:
+        st.info(
+            say(
+                "Without one square of {side} pixels {percent} % are right instead of {whole} %; "
+                "chance is {chance} %. Of {count} held-out pictures that can be an accident: hold "
+                "out more of them to be sure.",
+                side=found.suspected.side,
+                percent=f"{100 * found.suspected.left:.0f}",
+                whole=whole,
+                chance=chance,
+                count=found.pictures,
+            ),
+            icon=":material/help:",
         )
         return
     st.success(
