@@ -39,7 +39,7 @@ _FILLS: dict[Fill, str] = {
     "black": N_("Black"),
     "blur": N_("The picture, blurred"),
 }
-_WHAT: dict[Method, str] = {
+WHAT: dict[Method, str] = {
     "grad_cam": N_(
         "Grad-CAM: each of the layer's maps counts as much as the score rises with it, and they "
         "are added up; ReLU keeps what speaks for the class."
@@ -221,10 +221,10 @@ def _show_beside(
     pictures = []
     for column, (method, heat) in zip(columns, heats.items(), strict=True):
         with column:
-            pictures.append(_show_map(say, method, heat, heat.values, name, strength, limit=210))
+            pictures.append(draw_map(say, method, heat, heat.values, name, strength, limit=210))
             if method in OF_A_LAYER:
-                _explain_nothing(say, method, heat, name)
-    st.markdown(_agreement(say, heats))
+                explain_nothing(say, method, heat, name)
+    st.markdown(agreement(say, heats))
     if "grad_cam" in heats:
         warn_of_places(say, scene)
     take_picture(
@@ -232,10 +232,10 @@ def _show_beside(
     )
     with st.expander(say("What each map is"), icon=":material/help:"):
         for method in heats:
-            st.markdown(say(_WHAT[method]))
+            st.markdown(say(WHAT[method]))
 
 
-def _agreement(say: Say, heats: dict[Method, HeatMap]) -> str:
+def agreement(say: Say, heats: dict[Method, HeatMap]) -> str:
     """Say which two maps rank the pixels most alike, and which least."""
     pairs = []
     for one, other in combinations(heats, 2):
@@ -270,12 +270,12 @@ def _show_one(
     values = heat.signed if signed else heat.values
     left, right = st.columns(2, gap="medium")
     with left:
-        over = _show_map(say, method, heat, values, name, strength, limit=300)
+        over = draw_map(say, method, heat, values, name, strength, limit=300)
         take_picture(
             say, over, name=f"{method.replace('_', '-')}-{label}", key=f"in_heat_png_{method}"
         )
     with right:
-        _show_map(
+        draw_map(
             say,
             method,
             heat,
@@ -286,9 +286,9 @@ def _show_one(
             caption=_cells_name(say, method),
         )
     if method in OF_A_LAYER and values is heat.values:
-        _explain_nothing(say, method, heat, name)
+        explain_nothing(say, method, heat, name)
     st.markdown(_strongest(say, values, heat, name))
-    st.caption(say(_WHAT[method]))
+    st.caption(say(WHAT[method]))
     if method == "grad_cam":
         warn_of_places(say, scene)
     with st.expander(say("The map as numbers"), icon=":material/table:"):
@@ -319,7 +319,7 @@ def _cells_name(say: Say, method: Method) -> str:
     return say("The map alone")
 
 
-def _show_map(
+def draw_map(
     say: Say,
     method: Method,
     heat: HeatMap,
@@ -378,7 +378,7 @@ def spoken(say: Say, method: Method, values: FloatArray, name: str) -> str:
     )
 
 
-def _explain_nothing(say: Say, method: Method, heat: HeatMap, name: str) -> None:
+def explain_nothing(say: Say, method: Method, heat: HeatMap, name: str) -> None:
     """Say why a map shows nothing after ReLU."""
     if heat.values.any():
         return

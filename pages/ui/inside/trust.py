@@ -157,14 +157,14 @@ def _show_curves(say: Say, scene: Scene, label: int, way: Way, fill: Fill) -> No
     measure: Measure = "score" if asked == "score" else "probability"
     falls = curves.falls(measure)
     with right:
-        st.markdown(_verdict(say, way.method, falls))
+        st.markdown(verdict(say, way.method, falls))
         one, other = st.columns(2, gap="small")
         low = min(0.0, float(min(falls.first.min(), falls.last.min(), falls.random.min())))
         high = float(max(falls.first.max(), falls.last.max(), falls.random.max()))
         domain = [0.0, 1.0] if measure == "probability" else [low, high]
         method = say(heat.NAMES[way.method])
         with one:
-            _show_chart(
+            show_chart(
                 say,
                 say("Deletion: the most important first"),
                 say("Pixels hidden (%)"),
@@ -175,7 +175,7 @@ def _show_curves(say: Say, scene: Scene, label: int, way: Way, fill: Fill) -> No
                 key="in_trust_deletion",
             )
         with other:
-            _show_chart(
+            show_chart(
                 say,
                 say("Insertion: the most important first"),
                 say("Pixels shown (%)"),
@@ -192,7 +192,7 @@ def _show_curves(say: Say, scene: Scene, label: int, way: Way, fill: Fill) -> No
     _write_curves(say, falls, method)
 
 
-def _verdict(say: Say, method: Method, falls: Falls) -> str:
+def verdict(say: Say, method: Method, falls: Falls) -> str:
     """Say in a sentence or two whether the map did better than chance."""
     right = (falls.deletion < falls.by_chance, falls.insertion > falls.by_chance)
     values = {
@@ -236,7 +236,7 @@ def _verdict(say: Say, method: Method, falls: Falls) -> str:
     )
 
 
-def _show_chart(
+def show_chart(
     say: Say,
     title: str,
     across: str,

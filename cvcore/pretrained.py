@@ -1,0 +1,519 @@
+"""What happens inside a large network: a backbone, or one that has learned on top of one.
+
+All functions but `Large` are jobs for a worker (`cvcore.engine.client.Engine`). Such networks
+are not made by this laboratory: their layers have names, and what a layer is, Keras says.
+"""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from cvcore import backbones, heat_maps, pace, photos, transfer, trust, work_store
+from cvcore.arrays import ByteArray, FloatArray
+from cvcore.errors import N_, SettingError
+from cvcore.feature_maps import LayerMaps
+from cvcore.filter_patterns import STAGES, Ascent
+from cvcore.heat_maps import HeatMap, Method
+from cvcore.learned_kernels import SMALLEST, Resemblance, resemblance
+from cvcore.subjects import Fill
+from cvcore.transfer_spec import Framing, TransferSpec
+from cvcore.trust import Curves, Falls
+from cvcore.waking import import_tensorflow
+
+STEPS = 40
+"""Of an ascent."""
+
+_RATE = 0.1  # size of its first step, where black is 0 and white 1
+_ROWS = 12  # layers whose first maps are shown under each other
+_TRUST_STEPS = 10
+_lock = threading.RLock()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Large:
+    """A network to look into.
+
+    Parameters
+    ----------
+    backbone : str
+        A name in `cvcore.backbones.BACKBONES`; with the layers that name ImageNet's classes.
+    spec : TransferSpec, optional
+        What was learned on top of it instead.
+    classes : int, optional
+        Of what was learned.
+    """
+
+    backbone: str
+    spec: TransferSpec | None = None
+    classes: int = 1000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Photo:
+    """What is shown to it.
+
+    Parameters
+    ----------
+    source : str
+        As `cvcore.photos.load` takes it; or the name of a picture of the collection.
+    framing : {'crop', 'squeeze'}
+    work : str, optional
+        The collection's token.
+    """
+
+    source: str
+    framing: Framing = "crop"
+    work: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """A layer.
+
+    Parameters
+    ----------
+    name : str
+        As in a fresh process.
+    kind : str
+        Keras' class.
+    shape : tuple of int
+        Of what it gives for one picture.
+    parameters : int
+    has_maps : bool
+        Whether it gives feature maps.
+    kernel : tuple of int
+        Rows and columns of its kernels; nothing where it has none.
+    filters : int
+        How many channels it gives.
+    """
+
+    name: str
+    kind: str
+    shape: tuple[int, ...]
+    parameters: int
+    has_maps: bool
+    kernel: tuple[int, ...]
+    filters: int
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Kernels:
+    """The learned weights of a layer, seen by one input channel.
+
+    Parameters
+    ----------
+    weights : ndarray of float32, shape (rows, columns, filters)
+    colours : ndarray of float32, shape (rows, columns, 3, filters), or None
+        Of a layer that sees colours: all of it.
+    channels : int
+        Input channels of a filter.
+    found : Resemblance or None
+        How much they are like the hand-made ones; None for kernels smaller than 3 × 3.
+    """
+
+    weights: FloatArray
+    colours: FloatArray | None
+    channels: int
+    found: Resemblance | None
+
+
+class _Opened:
+    """A network that is built, with its layers by name."""
+
+    def __init__(self, network: Large) -> None:
+        from cvcore import backbone_models
+
+        if network.spec is None:
+            self.size = backbones.entry_of(network.backbone).size
+            model = backbone_models.build(network.backbone, size=self.size, top=True)
+            self.scores = model
+        else:
+            self.size = network.spec.size
+            self.scores = transfer.restore(network.spec, network.classes).scores
+        names = backbone_models.names_of(self.scores)
+        self.layers: dict[str, Any] = dict(zip(names, self.scores.layers, strict=True))
+        # All at once, so that heat maps and curves do not trace it again and again.
+        self.send = transfer.sender(self.scores)
+        self.climbers: dict[str, Any] = {}
+
+    def layer(self, name: str, *, maps: bool = False, kernel: bool = False) -> Any:
+        """Return a layer by its name.
+
+        Raises
+        ------
+        SettingError
+            If there is none, or it has not what is asked for.
+        """
+        found = self.layers.get(name)
+        fits = found is not None and (not maps or _has_maps(found))
+        if not fits or (kernel and not _kernel(found)):
+            raise SettingError(
+                N_("This network has no layer {layer} of this kind. Choose one of its own."),
+                layer=name[:60],
+            )
+        return found
+
+    def all_scores(self, images: ByteArray) -> FloatArray:
+        """Return the scores before softmax of pictures; of a single sigmoid, both sides."""
+        scores = self.send(images)
+        return scores if scores.shape[1] > 1 else np.concatenate([scores, 0 * scores], axis=1)
+
+
+@contextmanager
+def _opened(network: Large) -> Iterator[_Opened]:
+    import_tensorflow()
+    kept_at = transfer.kept_at(network.spec) if network.spec is not None else 0.0
+    with _lock:
+        yield _open(network, kept_at)
+
+
+@lru_cache(maxsize=2)
+def _open(network: Large, kept_at: float) -> _Opened:
+    del kept_at  # one that was trained anew is another
+    return _Opened(network)
+
+
+def _see(photo: Photo, size: int) -> ByteArray:
+    from cvcore.framing import frame
+
+    own = bool(photo.work)
+    image = work_store.original(photo.work, photo.source) if own else photos.load(photo.source)
+    return frame(image, size, photo.framing)
+
+
+def rows(url: str, network: Large) -> tuple[Row, ...]:  # noqa: ARG001 - every job has it
+    """Return the layers of a network, from the input on.
+
+    Raises
+    ------
+    SettingError, AssetError, EngineError
+        If it cannot be opened.
+    """
+    with _opened(network) as it:
+        return tuple(
+            Row(
+                name=name,
+                kind=type(layer).__name__,
+                shape=tuple(map(int, layer.output.shape[1:])),
+                parameters=layer.count_params(),
+                has_maps=_has_maps(layer),
+                kernel=_kernel(layer)[:2],
+                filters=int(layer.output.shape[-1]),
+            )
+            for name, layer in it.layers.items()
+        )
+
+
+def _has_maps(layer: Any) -> bool:
+    shape = layer.output.shape
+    return len(shape) == 4 and type(layer).__name__ != "InputLayer"
+
+
+def _kernel(layer: Any) -> tuple[int, ...]:
+    weights = _weights(layer)
+    return () if weights is None else tuple(map(int, weights.shape))
+
+
+def _weights(layer: Any) -> Any:
+    """Return a convolution's weights as (rows, columns, channels of a filter, filters)."""
+    kind = type(layer).__name__
+    if kind == "Conv2D":
+        return layer.kernel
+    if kind in ("DepthwiseConv2D", "SeparableConv2D"):
+        import keras
+
+        own = layer.kernel if kind == "DepthwiseConv2D" else layer.depthwise_kernel
+        return keras.ops.transpose(own, (0, 1, 3, 2))  # each filter sees its own channel alone
+    return None
+
+
+def maps(url: str, network: Large, photo: Photo, layer: str) -> tuple[ByteArray, LayerMaps]:  # noqa: ARG001
+    """Return what one layer makes of a photo.
+
+    Returns
+    -------
+    seen : ndarray of uint8, shape (size, size, 3)
+        What the network sees of the photo.
+    maps : LayerMaps
+
+    Raises
+    ------
+    PictureError, SettingError, AssetError, EngineError
+        If photo, layer or network cannot be had.
+    """
+    with _opened(network) as it:
+        seen = _see(photo, it.size)
+        (found,) = _pass(it, seen, [layer])
+        position = list(it.layers).index(layer) + 1
+    return seen, _describe(position, found, found.shape[2])
+
+
+def overview(
+    url: str,  # noqa: ARG001 - every job has it
+    network: Large,
+    photo: Photo,
+    shown: int,
+) -> tuple[tuple[str, LayerMaps], ...]:
+    """Return the first maps of some layers from the input to the end, with the layers' names."""
+    with _opened(network) as it:
+        known = [name for name, layer in it.layers.items() if _has_maps(layer)]
+        places = np.unique(np.linspace(0, len(known) - 1, min(_ROWS, len(known))).astype(int))
+        chosen = [known[place] for place in places.tolist()]
+        found = _pass(it, _see(photo, it.size), chosen)
+        order = list(it.layers)
+    return tuple(
+        (name, _describe(order.index(name) + 1, values, shown))
+        for name, values in zip(chosen, found, strict=True)
+    )
+
+
+def _pass(network: _Opened, seen: ByteArray, names: list[str]) -> list[FloatArray]:
+    import keras
+
+    outputs = [network.layer(name, maps=True).output for name in names]
+    model = keras.Model(network.scores.input, {str(place): it for place, it in enumerate(outputs)})
+    given = model(seen[np.newaxis].astype(np.float32), training=False)
+    return [np.asarray(given[str(place)])[0] for place in range(len(names))]
+
+
+def _describe(position: int, found: FloatArray, shown: int) -> LayerMaps:
+    return LayerMaps(
+        position=position,
+        maps=found[..., :shown],
+        total=found.shape[2],
+        zero=float((found == 0).mean()),
+        low=float(found.min()),
+        high=float(found.max()),
+    )
+
+
+def kernels(url: str, network: Large, layer: str, channel: int) -> Kernels:  # noqa: ARG001
+    """Return the kernels of a layer as one of a filter's input channels sees them.
+
+    Raises
+    ------
+    SettingError, AssetError, EngineError
+        If there is no such layer, or the network cannot be opened.
+    """
+    with _opened(network) as it:
+        weights = np.asarray(_weights(it.layer(layer, kernel=True)))
+    rows, columns, channels = weights.shape[:3]
+    one: FloatArray = np.ascontiguousarray(weights[:, :, min(max(channel, 0), channels - 1)])
+    return Kernels(
+        weights=one,
+        colours=weights if channels == 3 else None,
+        channels=channels,
+        found=resemblance(one) if rows == columns >= SMALLEST else None,
+    )
+
+
+def heat(
+    url: str,  # noqa: ARG001 - every job has it
+    network: Large,
+    photo: Photo,
+    layer: str,
+    label: int,
+    method: Method,
+) -> HeatMap:
+    """Show where on a photo something speaks for a class.
+
+    Parameters
+    ----------
+    url : str
+    network : Large
+    photo : Photo
+    layer : str
+        For Grad-CAM and HiResCAM: one that gives maps.
+    label : int
+    method : {'grad_cam', 'hires_cam', 'occlusion', 'gradient', 'gradient_input'}
+
+    Raises
+    ------
+    PictureError, SettingError, AssetError, EngineError
+        If photo, class, layer or network cannot be had.
+    """
+    with _opened(network) as it:
+        return _heat(it, _see(photo, it.size), layer, label, method)
+
+
+def _heat(network: _Opened, seen: ByteArray, layer: str, label: int, method: Method) -> HeatMap:
+    import keras
+    import tensorflow as tf
+
+    from cvcore.opened import softmax
+
+    size = len(seen)
+    classes = max(int(network.scores.output_shape[-1]), 2)
+    if not 0 <= label < classes:
+        raise SettingError(
+            N_("There are {count} classes; number {number} was asked for."),
+            count=classes,
+            number=label + 1,
+        )
+    if method == "occlusion":
+        cells, signed, scores = heat_maps.occlusion(
+            network.all_scores, seen, label, patch=size // 6, stride=size // 12, fill="mean"
+        )
+        values = signed
+    else:
+        of_a_layer = method in heat_maps.OF_A_LAYER
+        outputs = {"score": network.scores.output}
+        if of_a_layer:
+            outputs["maps"] = network.layer(layer, maps=True).output
+        model = keras.Model(network.scores.input, outputs)
+        picture = tf.constant(seen[np.newaxis].astype(np.float32))
+        with tf.GradientTape() as tape:
+            tape.watch(picture)
+            given = model(picture, training=False)
+            score = given["score"]
+            if score.shape[1] == 1:  # a sigmoid's: what speaks for one speaks against the other
+                score = tf.concat([score, tf.zeros_like(score)], axis=1)
+                wanted = score[0, 0] * (1 if label == 0 else -1)
+            else:
+                wanted = score[0, label]
+        slope = np.asarray(tape.gradient(wanted, given["maps"] if of_a_layer else picture))[0]
+        scores = np.asarray(score)[0]
+        if of_a_layer:
+            weigh = heat_maps.grad_cam if method == "grad_cam" else heat_maps.hires_cam
+            cells = weigh(np.asarray(given["maps"])[0], slope)
+            signed = _enlarged(cells, size)
+            values = _enlarged(np.maximum(cells, 0), size)  # ReLU comes before, as in the paper
+        else:
+            signed = heat_maps.gradient(slope)
+            values = np.abs(signed)
+            if method == "gradient_input":
+                signed = values = (slope * seen).sum(axis=2).astype(np.float32)
+            cells = signed
+    return HeatMap(
+        image=seen,
+        values=values,
+        signed=signed,
+        cells=cells,
+        score=float(scores[label]),
+        probability=float(softmax(scores)[label]),
+    )
+
+
+def _enlarged(cells: FloatArray, size: int) -> FloatArray:
+    import cv2
+
+    larger: FloatArray = cv2.resize(cells, (size, size)).astype(np.float32)
+    return larger
+
+
+def curves(
+    url: str,  # noqa: ARG001 - every job has it
+    network: Large,
+    photo: Photo,
+    layer: str,
+    label: int,
+    method: Method,
+    fill: Fill,
+) -> Curves:
+    """Hide a photo's pixels in the order of a map, in the opposite one, and at random.
+
+    As `cvcore.trust.curves` does it for the small networks, in fewer steps.
+
+    Raises
+    ------
+    PictureError, SettingError, AssetError, EngineError
+        As `heat`.
+    """
+    from cvcore.opened import softmax
+
+    with _opened(network) as it:
+        found = _heat(it, _see(photo, it.size), layer, label, method)
+        order = trust.ranked(found)
+        orders = np.stack([order, order[::-1], *trust.random_orders(order.size)[:3]])
+        parts = []
+        for done, one in enumerate(orders, start=1):
+            share, scores = trust.hide_in_orders(
+                it.all_scores, found.image, one[np.newaxis], fill, steps=_TRUST_STEPS
+            )
+            parts.append(scores[0])
+            pace.reach(done / len(orders))
+    every = np.stack(parts)
+    probability, score = (
+        Falls(share=share, first=them[0], last=them[1], random=them[2:])
+        for them in (softmax(every)[..., label], every[..., label])
+    )
+    return Curves(heat=found, order=order, probability=probability, score=score)
+
+
+def ascend(url: str, network: Large, layer: str, one: int, seed: int) -> Ascent:  # noqa: ARG001
+    """Change noise step by step so that one filter answers more, before its ReLU; a long job.
+
+    As `cvcore.filter_patterns.ascend` does it for the small networks, `STEPS` steps. Every
+    step turns the picture's gradient a little smoother, or nothing but the finest texture
+    would be seen: it is blurred by a Gaussian of one pixel, as in A. Nguyen, J. Yosinski,
+    J. Clune, "Understanding Neural Networks via Feature Visualization", arXiv:1904.08939.
+
+    Raises
+    ------
+    SettingError, AssetError, EngineError
+        If there is no such layer or filter, or the network cannot be opened.
+    """
+    with _opened(network) as it:
+        chosen = it.layer(layer, maps=True)
+        count = int(chosen.output.shape[-1])
+        if not 0 <= one < count:
+            raise SettingError(
+                N_("The layer {layer} has {count} filters; number {number} was asked for."),
+                layer=layer,
+                count=count,
+                number=one + 1,
+            )
+        size, model = it.size, it.scores
+    import keras
+    import tensorflow as tf
+
+    # Another model of the same layers: whoever asks meanwhile need not wait for its end.
+    silences = type(chosen).__name__ in ("ReLU", "Activation")
+    inside = type(chosen).__name__ == "Conv2D"  # VGG's have their ReLU inside
+    part = keras.Model(model.input, chosen.input if silences or inside else chosen.output)
+    blur = _blur()
+
+    def before_activation(seen: tf.Tensor) -> tf.Tensor:
+        given = part(seen, training=False)
+        return chosen.convolution_op(given, chosen.kernel) if inside else given
+
+    @tf.function(autograph=False)  # type: ignore[untyped-decorator]  # TensorFlow has no types
+    def climb(now: tf.Tensor, rate: tf.Tensor) -> Any:
+        with tf.GradientTape() as tape:
+            tape.watch(now)
+            value = tf.reduce_mean(before_activation(255.0 * now)[..., one])
+        slope = tf.nn.depthwise_conv2d(tape.gradient(value, now), blur, [1, 1, 1, 1], "SAME")
+        slope /= tf.sqrt(tf.reduce_mean(slope**2)) + 1e-12
+        return tf.clip_by_value(now + rate * slope, 0.0, 1.0), value
+
+    noise = np.random.default_rng(seed).uniform(0.4, 0.6, (1, size, size, 3)).astype(np.float32)
+    now = tf.constant(noise)
+    best, highest, values, stages = noise[0], -np.inf, [], []
+    kept = np.linspace(0, STEPS, STAGES).round().astype(int).tolist()
+    for step in range(STEPS + 1):
+        before = now
+        now, value = climb(now, tf.constant(_RATE * (1 - step / STEPS), tf.float32))
+        values.append(float(value))
+        if values[-1] > highest:
+            best, highest = np.asarray(before)[0], values[-1]
+        if step in kept:
+            stages.append(np.asarray(before)[0])
+        pace.reach(step / STEPS)
+    stages[-1] = best
+    return Ascent(
+        stages=np.rint(np.stack(stages)[np.newaxis] * 255).astype(np.uint8),
+        values=np.array([values], np.float32),
+    )
+
+
+def _blur() -> FloatArray:
+    """Return a Gaussian of one pixel for three channels: float32, (5, 5, 3, 1)."""
+    row = np.exp(-0.5 * np.arange(-2, 3) ** 2)
+    kernel = np.outer(row, row) / row.sum() ** 2
+    repeated: FloatArray = np.repeat(kernel[..., np.newaxis, np.newaxis], 3, axis=2)
+    return repeated.astype(np.float32)

@@ -1,0 +1,609 @@
+"""A large network from the inside: a backbone, or what has been learned on top of one."""
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+
+import numpy as np
+import streamlit as st
+
+from cvcore import pretrained
+from cvcore.display import signed_colours
+from cvcore.errors import N_
+from cvcore.feature_maps import LayerMaps
+from cvcore.filter_patterns import STAGES, Ascent
+from cvcore.heat_maps import OF_A_LAYER, HeatMap, Method
+from cvcore.pretrained import Kernels, Large, Photo, Row
+from cvcore.trust import Curves
+from pages.ui import address, questions
+from pages.ui.inputs import choose, number
+from pages.ui.inside import heat, trust
+from pages.ui.inside.kernels import grid_of
+from pages.ui.inside.maps import in_a_grid, paint, window_in
+from pages.ui.inside.take import take_picture
+from pages.ui.picture import ColourBar, Pick, short, show_picture
+from pages.ui.tables import table
+from pages.ui.views import show_map
+from pages.ui.words import Say
+
+VIEWS: Mapping[str, str] = MappingProxyType(
+    {
+        "architecture": N_("Architecture"),
+        "maps": N_("Feature maps"),
+        "kernels": N_("Kernels"),
+        "patterns": N_("Filter patterns"),
+        "heat": N_("Heat maps"),
+    }
+)
+"""Of those of the small networks, as the page calls them."""
+
+_MOST_MAPS = 256
+_METHODS: tuple[Method, ...] = ("grad_cam", "hires_cam", "occlusion", "gradient")
+_LINE = "#0072B2"
+_SHOWN = 12
+
+
+def show(
+    say: Say, network: Large, photo: Photo, names: Sequence[str], likeliest: Sequence[int]
+) -> None:
+    """Show a network with a photo in the view that the visitor chose.
+
+    Parameters
+    ----------
+    say : Say
+    network : Large
+    photo : Photo
+    names : sequence of str
+        The classes.
+    likeliest : sequence of int
+        What it says of the photo, the likeliest class first.
+    """
+    view = choose(
+        say("View"),
+        {name: say(label) for name, label in VIEWS.items()},
+        key="large",
+        default="maps",
+        style="segments",
+        hide_label=True,
+    )
+    asked = questions.ask(
+        say,
+        (pretrained.rows, network),
+        key="large_rows",
+        meanwhile=say("{name} is being loaded and asked.", name=network.backbone),
+    )
+    if asked is None:
+        return
+    rows: tuple[Row, ...] = asked[0]
+    match view:
+        case "architecture":
+            _show_architecture(say, rows)
+        case "maps":
+            _show_maps(say, network, photo, rows)
+        case "kernels":
+            _show_kernels(say, network, rows)
+        case "patterns":
+            _show_patterns(say, network, rows)
+        case "heat":
+            _show_heat(say, network, photo, rows, names, likeliest)
+
+
+def _choose_layer(
+    say: Say, rows: Sequence[Row], *, key: str = "large_layer", last: bool = False
+) -> Row:
+    """Ask for one of some layers; the default is the first, or the last."""
+    options = {it.name: f"{it.name} · {' × '.join(map(str, it.shape))}" for it in rows}
+    first = rows[-1] if last else rows[0]
+    name = choose(say("Layer"), options, key=key, default=first.name)
+    return next((it for it in rows if it.name == name), first)
+
+
+def _go(view: str, layer: str) -> None:
+    key = "large_kernels" if view == "kernels" else "large_layer"
+    address.apply({"large": view, key: layer})
+
+
+# -- architecture
+
+
+def _show_architecture(say: Say, rows: tuple[Row, ...]) -> None:
+    total = sum(it.parameters for it in rows)
+    heaviest = max(rows, key=lambda it: it.parameters)
+    st.markdown(
+        say(
+            "{layers} layers, {parameters} parameters; the most, {most}, in {name}. Pictures come "
+            "in with {first} values and leave the last feature maps with {last}.",
+            layers=len(rows),
+            parameters=f"{total:,}",
+            most=f"{heaviest.parameters:,}",
+            name=heaviest.name,
+            first=f"{int(np.prod(rows[0].shape)):,}",
+            last=f"{int(np.prod([it for it in rows if it.has_maps][-1].shape)):,}",
+        )
+    )
+    sides = [
+        {"place": place, "side": it.shape[0], "what": it.shape[2], "layer": it.name}
+        for place, it in enumerate(rows, start=1)
+        if it.has_maps
+    ]
+    x = {"field": "place", "type": "quantitative", "title": say("Layer")}
+    scale = {"type": "log", "base": 2}
+    st.vega_lite_chart(
+        {
+            "layer": [
+                {
+                    "data": {"values": sides},
+                    "mark": {"type": "line", "interpolate": "step-after", "color": colour,
+                             "strokeDash": dash},
+                    "encoding": {
+                        "x": x,
+                        "y": {"field": field, "type": "quantitative", "scale": scale,
+                              "title": say("Pixels a side (blue), maps (orange, dashed)")},
+                    },
+                }
+                for field, colour, dash in (("side", _LINE, [1, 0]), ("what", "#D55E00", [6, 3]))
+            ],
+            "height": 240,
+        },
+        key="large_sides",
+        alt=say("Maps become smaller and more, layer by layer. The table has the numbers."),
+    )  # fmt: skip
+    with st.container(height=420, border=False):
+        table(
+            say("Layers"),
+            [say("Layer"), say("Kind"), say("Shape"), say("Parameters")],
+            [
+                (it.name, it.kind, " × ".join(map(str, it.shape)), f"{it.parameters:,}")
+                for it in rows
+            ],
+            text=(0, 1, 2),
+        )
+
+
+# -- feature maps
+
+
+def _show_maps(say: Say, network: Large, photo: Photo, rows: tuple[Row, ...]) -> None:
+    with_maps = [it for it in rows if it.has_maps]
+    with st.container(horizontal=True, vertical_alignment="bottom", key="large_maps_what"):
+        layer = _choose_layer(say, with_maps)
+        scale = choose(
+            say("Scale of the colours"),
+            {"common": say("One for all maps"), "own": say("Each its own")},
+            key="in_scale",
+            default="common",
+            style="segments",
+        )
+    asked = questions.ask(
+        say,
+        (pretrained.maps, network, photo, layer.name),
+        (pretrained.overview, network, photo, _SHOWN),
+        key="large_maps_wait",
+    )
+    if asked is None:
+        return
+    (_, maps), overview = asked
+    _show_layer(say, layer, maps, common=scale == "common")
+    st.subheader(say("From the pixels to the end"), anchor=False)
+    for name, it in overview:
+        _show_row(say, name, it, chosen=layer.name)
+
+
+def _show_layer(say: Say, layer: Row, maps: LayerMaps, *, common: bool) -> None:
+    count = min(maps.total, _MOST_MAPS)
+    left, right = st.columns([1.5, 1], gap="medium")
+    with right:
+        one = (
+            number(say("Map (1 to {count})", count=maps.total), key="in_map", default=1, low=1,
+                   high=maps.total, style="box")
+            - 1
+        )  # fmt: skip
+        plane = np.ascontiguousarray(maps.maps[..., one])
+        show_map(
+            say,
+            plane,
+            name=say("Map {number}", number=one + 1),
+            key="large_map",
+            limit=220,
+            scale_limit=(max(-maps.low, maps.high) or 1.0) if common else None,
+            signed=maps.low < 0,
+        )
+        st.caption(
+            say(
+                "From {low} to {high}, mean {mean}; {zero} % of it is zero.",
+                low=short(float(plane.min())),
+                high=short(float(plane.max())),
+                mean=short(float(plane.mean())),
+                zero=f"{100 * float((plane == 0).mean()):.0f}",
+            )
+        )
+    # Large maps are shown smaller: 32 maps of 112 × 112 pixels would be megabytes.
+    step = max(maps.maps.shape[0] // 56, 1)
+    painted, bar = paint(maps.maps[::step, ::step, :count], maps, common=common)
+    columns = min(count, max(round((1.6 * count) ** 0.5), 1))
+    grid = in_a_grid(painted, columns=columns)
+    row, column = divmod(min(one, count - 1), columns)
+    lines = -(-count // columns)
+
+    def pick(row: int, column: int) -> None:
+        st.session_state["in_map"] = min(row * columns + column, count - 1) + 1
+
+    with left:
+        show_picture(
+            grid,
+            key="large_grid",
+            caption=f"{layer.name} · {layer.kind}",
+            limit=400,
+            bar=bar if common else None,
+            window=window_in(grid, row, column, rows=lines, columns=columns),
+            pick=Pick(
+                key="large_grid",
+                label=say("Feature maps. Click one, or use the arrow keys, to see it large."),
+                at=(row, column),
+                shape=(lines, columns),
+                on_change=pick,
+            ),
+            alt=say(
+                "{count} feature maps of {height} × {width}, from {low} to {high}",
+                count=count,
+                height=maps.maps.shape[0],
+                width=maps.maps.shape[1],
+                low=short(maps.low),
+                high=short(maps.high),
+            ),
+        )
+        take_picture(say, grid, name=f"feature-maps-{layer.name}", key="large_maps_take")
+    st.markdown(
+        say(
+            "{count} maps of {height} × {width}; {zero} % of all values are zero.",
+            count=maps.total,
+            height=maps.maps.shape[0],
+            width=maps.maps.shape[1],
+            zero=f"{100 * maps.zero:.0f}",
+        )
+        + (" " + say("The first {count} are shown.", count=count) if count < maps.total else "")
+    )
+
+
+def _show_row(say: Say, name: str, maps: LayerMaps, *, chosen: str) -> None:
+    step = max(maps.maps.shape[0] // 56, 1)
+    painted, _ = paint(maps.maps[::step, ::step], maps, common=True)
+    count = len(painted)
+
+    def pick(_: int, column: int) -> None:
+        address.apply({"large_layer": name, "in_map": column + 1})
+
+    show_picture(
+        in_a_grid(painted, columns=count),
+        key=f"large_row_{name}",
+        caption=say(
+            "{layer} – {shown} of {total} maps, {zero} % zero",
+            layer=("▸ " if name == chosen else "") + name,
+            shown=count,
+            total=maps.total,
+            zero=f"{100 * maps.zero:.0f}",
+        ),
+        limit=56,
+        pick=Pick(
+            key=f"large_row_{name}",
+            label=say("Maps of {layer}. Click one to see it large.", layer=name),
+            at=(0, 0),
+            shape=(1, count),
+            on_change=pick,
+        ),
+        alt=say(
+            "{count} feature maps of {height} × {width}, from {low} to {high}",
+            count=count,
+            height=maps.maps.shape[0],
+            width=maps.maps.shape[1],
+            low=short(maps.low),
+            high=short(maps.high),
+        ),
+    )
+
+
+# -- kernels
+
+
+def _show_kernels(say: Say, network: Large, rows: tuple[Row, ...]) -> None:
+    with_kernels = [it for it in rows if it.kernel and max(it.kernel) > 1]
+    with st.container(horizontal=True, vertical_alignment="bottom", key="large_kernels_what"):
+        layer = _choose_layer(say, with_kernels, key="large_kernels")
+        channel = number(
+            say("Input channel"), key="large_channel", default=1, low=1, high=4096, style="box",
+            help=say("Each filter has a kernel for each channel it sees; a depthwise one for its "
+                     "own alone."),
+        ) - 1  # fmt: skip
+    asked = questions.ask(
+        say, (pretrained.kernels, network, layer.name, channel), key="large_kernels_wait"
+    )
+    if asked is None:
+        return
+    found: Kernels = asked[0]
+    count = min(found.weights.shape[2], _MOST_MAPS)
+    chosen = number(
+        say("Kernel (1 to {count})", count=count), key="large_kernel", default=1, low=1,
+        high=count, style="box",
+    ) - 1  # fmt: skip
+    limit = float(np.abs(found.weights).max()) or 1.0
+    planes = np.stack([signed_colours(found.weights[..., it], limit=limit) for it in range(count)])
+    left, right = st.columns(2, gap="medium")
+    with left:
+        _draw_kernels(say, planes, chosen, limit, key="large_planes")
+    with right:
+        if found.colours is not None:
+            most = float(np.abs(found.colours).max()) or 1.0
+            coloured = np.moveaxis(0.5 + 0.5 * found.colours[..., :count] / most, 3, 0)
+            whole, _, _ = grid_of((255 * coloured).round().astype(np.uint8), chosen)
+            show_picture(
+                whole,
+                key="large_colours",
+                caption=say("The same kernels as colours: grey is zero"),
+                limit=330,
+                alt=say("{count} kernels, their three channels as red, green and blue",
+                        count=count),
+            )  # fmt: skip
+        elif found.found is not None:
+            _say_resemblance(say, found, chosen)
+    if found.colours is not None and found.found is not None:
+        _say_resemblance(say, found, chosen)
+    with st.expander(say("The kernel as numbers"), icon=":material/table:"):
+        table(
+            say("The kernel as numbers"),
+            ["", *map(str, range(1, found.weights.shape[1] + 1))],
+            [
+                (row, *(f"{value:.4f}" for value in line))
+                for row, line in enumerate(found.weights[..., chosen].tolist(), start=1)
+            ],
+        )
+
+
+def _draw_kernels(say: Say, planes: np.ndarray, chosen: int, limit: float, *, key: str) -> None:
+    whole, columns, window = grid_of(planes, chosen)
+    count = len(planes)
+
+    def pick(row: int, column: int) -> None:
+        st.session_state["large_kernel"] = min(row * columns + column, count - 1) + 1
+
+    show_picture(
+        whole,
+        key=key,
+        caption=say(
+            "{count} kernels of {height} × {width}",
+            count=count,
+            height=planes.shape[1],
+            width=planes.shape[2],
+        ),
+        limit=330,
+        bar=ColourBar(colours="signed", low=-limit, high=limit),
+        window=window,
+        pick=Pick(
+            key=key,
+            label=say("Choose a kernel with the arrow keys"),
+            at=divmod(chosen, columns),
+            shape=(-(-count // columns), columns),
+            on_change=pick,
+        ),
+        alt=say("{count} kernels, red above zero, blue below", count=count),
+    )
+    take_picture(say, whole, name="kernels", key="large_kernels_take")
+
+
+def _say_resemblance(say: Say, found: Kernels, chosen: int) -> None:
+    if found.found is None:
+        return
+    best = found.found.best(chosen)[:3]
+    alike = int((found.found.strength >= 0.9).sum())
+    st.markdown(
+        say(
+            "Kernel {number} is most like {names}. Of all {count} kernels here {alike} correlate "
+            "by 0.9 or more with one made by hand on the Filters page.",
+            number=chosen + 1,
+            names=", ".join(f"{name} ({correlation:+.2f})" for name, correlation in best),
+            count=len(found.found.strength),
+            alike=alike,
+        )
+    )
+
+
+# -- filter patterns
+
+
+def _show_patterns(say: Say, network: Large, rows: tuple[Row, ...]) -> None:
+    with_maps = [it for it in rows if it.has_maps]
+    with st.container(horizontal=True, vertical_alignment="bottom", key="large_patterns_what"):
+        layer = _choose_layer(say, with_maps, last=True)
+        one = number(
+            say("Filter (1 to {count})", count=layer.filters), key="in_filter", default=1, low=1,
+            high=layer.filters, style="box",
+        ) - 1  # fmt: skip
+        seed = number(
+            say("Seed of the noise"), key="in_noise", default=0, low=0, high=999, style="box"
+        )
+    found: Ascent | None = questions.offer(
+        say,
+        say("Make the picture that excites it most"),
+        pretrained.ascend,
+        network,
+        layer.name,
+        one,
+        seed,
+        key="large_ascend",
+        icon=":material/auto_awesome:",
+        primary=True,
+    )
+    if found is None:
+        return
+    values = found.values[0]
+    left, right = st.columns([1, 1.3], gap="medium")
+    with left:
+        show_picture(
+            found.stages[0, -1],
+            key="large_pattern",
+            caption=say("The picture that excites it most"),
+            limit=320,
+            alt=say(
+                "A picture made by gradient ascent; the mean of the map rose from {low} to {high}",
+                low=short(float(values[0])),
+                high=short(float(values.max())),
+            ),
+        )
+        take_picture(say, found.stages[0, -1], name="pattern", key="large_pattern_take")
+    with right:
+        if values.max() - values[0] <= 1e-6:
+            st.info(
+                say(
+                    "Filter {number} of {layer} is dead: no change of the picture raises it.",
+                    number=one + 1,
+                    layer=layer.name,
+                ),
+                icon=":material/lightbulb:",
+            )
+        else:
+            st.markdown(
+                say(
+                    "In {steps} steps what the ascent follows rises from {low} to {high}.",
+                    steps=len(values) - 1,
+                    low=short(float(values[0])),
+                    high=short(float(values.max())),
+                )
+            )
+        points = [{"step": step, "value": float(value)} for step, value in enumerate(values)]
+        st.vega_lite_chart(
+            {
+                "layer": [
+                    {
+                        "data": {"values": points},
+                        "mark": {"type": "line", "color": _LINE},
+                        "encoding": {
+                            "x": {"field": "step", "type": "quantitative", "title": say("Step")},
+                            "y": {"field": "value", "type": "quantitative",
+                                  "title": say("Mean of the map"), "scale": {"zero": False}},
+                        },
+                    }
+                ],
+                "height": 200,
+            },
+            key="large_pattern_chart",
+            alt=say("What was to rise, step by step; the table below has the numbers."),
+        )  # fmt: skip
+        show_picture(
+            in_a_grid(found.stages[0, :, ::4, ::4], columns=STAGES),
+            key="large_stages",
+            caption=say("From noise to the end"),
+            limit=84,
+            alt=say("The picture at six moments of the ascent, from left to right"),
+        )
+    with st.expander(say("The numbers of the ascent"), icon=":material/table:"):
+        ends = np.linspace(0, len(values) - 1, 11).round().astype(int)
+        table(
+            say("What was to rise"),
+            [say("Step"), say("Value")],
+            [(step, f"{values[step]:.4f}") for step in ends.tolist()],
+            text=(),
+        )
+
+
+# -- heat maps
+
+
+def _show_heat(
+    say: Say,
+    network: Large,
+    photo: Photo,
+    rows: tuple[Row, ...],
+    names: Sequence[str],
+    likeliest: Sequence[int],
+) -> None:
+    with_maps = [it for it in rows if it.has_maps and it.shape[0] > 1]
+    with st.container(horizontal=True, vertical_alignment="bottom", key="large_heat_what"):
+        order = [*likeliest, *(it for it in range(len(names)) if it not in set(likeliest))]
+        classes = {"likeliest": say("The likeliest: {name}", name=names[order[0]])}
+        classes |= {str(it): names[it] for it in order}
+        asked_for = choose(say("Class"), classes, key="large_class", default="likeliest")
+        label = order[0] if asked_for == "likeliest" else int(asked_for)
+        layer = _choose_layer(say, with_maps, key="large_heat_layer", last=True)
+        strength = number(
+            say("Strength of the map (%)"), key="photo_strength", default=55, low=0, high=100
+        )
+    methods = [it for it in _METHODS if it != "occlusion"]
+    asked = questions.ask(
+        say,
+        *((pretrained.heat, network, photo, layer.name, label, method) for method in methods),
+        key="large_heat_wait",
+    )
+    if asked is None:
+        return
+    heats: dict[Method, HeatMap] = dict(zip(methods, asked, strict=True))
+    for column, (method, found) in zip(st.columns(len(heats)), heats.items(), strict=True):
+        with column:
+            heat.draw_map(say, method, found, found.values, names[label], strength / 100, limit=260)
+            if method in OF_A_LAYER:
+                heat.explain_nothing(say, method, found, names[label])
+    st.markdown(heat.agreement(say, heats))
+    one = heats["grad_cam"]
+    st.caption(
+        say(
+            "{name}: score {score} before softmax, probability {percent} %. The map has {rows} × "
+            "{columns} cells.",
+            name=names[label],
+            score=short(one.score),
+            percent=f"{100 * one.probability:.1f}",
+            rows=one.cells.shape[0],
+            columns=one.cells.shape[1],
+        )
+    )
+    _offer_occlusion(say, network, photo, layer.name, label, names[label], strength / 100)
+    _offer_curves(say, network, photo, layer.name, label)
+
+
+def _offer_occlusion(
+    say: Say, network: Large, photo: Photo, layer: str, label: int, name: str, strength: float
+) -> None:
+    st.subheader(say("Occlusion"), anchor=False)
+    found: HeatMap | None = questions.offer(
+        say, say("Hide a square everywhere in turn"), pretrained.heat, network, photo, layer,
+        label, "occlusion", key="large_occlusion", icon=":material/grid_on:",
+    )  # fmt: skip
+    if found is not None:
+        with st.columns(3)[0]:
+            heat.draw_map(say, "occlusion", found, found.values, name, strength, limit=260)
+
+
+def _offer_curves(say: Say, network: Large, photo: Photo, layer: str, label: int) -> None:
+    st.subheader(say("Can the map be trusted?"), anchor=False)
+    found: Curves | None = questions.offer(
+        say, say("Hide what it calls important"), pretrained.curves, network, photo, layer, label,
+        "grad_cam", "blur", key="large_curves", icon=":material/science:",
+    )  # fmt: skip
+    if found is None:
+        return
+    falls = found.probability
+    st.markdown(trust.verdict(say, "grad_cam", falls))
+    name = say(heat.NAMES["grad_cam"])
+    for column, (title, across, lines, key) in zip(
+        st.columns(2),
+        (
+            (say("Deletion: the most important first"), say("Pixels hidden (%)"),
+             (falls.share, falls.first, falls.random), "large_deletion"),
+            (say("Insertion: the most important first"), say("Pixels shown (%)"),
+             (falls.share, falls.last[::-1], falls.random[:, ::-1]), "large_insertion"),
+        ),
+        strict=True,
+    ):  # fmt: skip
+        with column:
+            trust.show_chart(
+                say, title, across, name, lines, say("Probability"), [0.0, 1.0], key=key
+            )
+    with st.expander(say("The numbers of the curves"), icon=":material/table:"):
+        table(
+            say("The numbers of the curves"),
+            [say("Pixels hidden (%)"), say("Most important first"), say("Least important first"),
+             say("Random orders")],
+            [
+                (f"{100 * share:.0f}", f"{first:.3f}", f"{last:.3f}", f"{chance:.3f}")
+                for share, first, last, chance in zip(
+                    falls.share, falls.first, falls.last, falls.random.mean(axis=0), strict=True
+                )
+            ],
+            text=(),
+        )  # fmt: skip
