@@ -269,24 +269,33 @@ def learn(url: str, spec: TransferSpec) -> Learned:  # noqa: ARG001 - every job 
     from cvcore import transfer_models
 
     pictures = load(spec)
-    network = transfer_models.build(spec, len(pictures.names))
-    teacher = _Teacher(spec, pictures, network)
-    feature_seconds, computed = 0.0, False
-    if spec.way in ("features", "fine_tune"):
+    teacher = _Teacher(spec, pictures)
+    feature_seconds, computed, frozen = 0.0, False, 0
+    if spec.way == "features":
         before = time.perf_counter()
-        features, computed = _features(spec, pictures, network.body)
+        features, frozen, computed = _features(spec, pictures)
         feature_seconds = time.perf_counter() - before
-        teacher.teach(network.head, features, spec.epochs, spec.learning_rate)
+        # The backbone is not built where its features are known.
+        head = taught = transfer_models.build_head(spec, len(pictures.names), features.shape[1])
+        teacher.teach(head, features, spec.epochs, spec.learning_rate)
+        fine_from = len(teacher.rows)
     else:
-        teacher.teach(network.network, pictures.images, spec.epochs, spec.learning_rate)
-    fine_from = len(teacher.rows)
-    if spec.way == "fine_tune" and not teacher.stopped:
-        transfer_models.thaw(network, spec.thawed)
-        teacher.teach(network.network, pictures.images, spec.fine_epochs, spec.fine_rate)
-    rows = np.array(teacher.rows, np.float32).reshape(-1, 4)
-    if spec.way != "features":
+        network = transfer_models.build(spec, len(pictures.names))
+        head, taught = network.head, network.network
+        if spec.way == "fine_tune":
+            before = time.perf_counter()
+            features, _, computed = _features(spec, pictures, network)
+            feature_seconds = time.perf_counter() - before
+            teacher.teach(head, features, spec.epochs, spec.learning_rate)
+        else:
+            teacher.teach(taught, pictures.images, spec.epochs, spec.learning_rate)
+        fine_from = len(teacher.rows)
+        if spec.way == "fine_tune" and not teacher.stopped:
+            transfer_models.thaw(network, spec.thawed)
+            teacher.teach(taught, pictures.images, spec.fine_epochs, spec.fine_rate)
         features = sender(network.body)(pictures.images)
-    counts = transfer_models.counts(network.network)
+    rows = np.array(teacher.rows, np.float32).reshape(-1, 4)
+    counts = transfer_models.counts(taught)
     learned = Learned(
         names=pictures.names,
         loss=rows[:, 0],
@@ -296,16 +305,16 @@ def learn(url: str, spec: TransferSpec) -> Learned:  # noqa: ARG001 - every job 
         fine_from=fine_from,
         labels=pictures.labels,
         held=pictures.held,
-        probabilities=both_sides(sender(network.head)(features)),
+        probabilities=both_sides(sender(head)(features)),
         features=features,
         trainable=counts.trainable,
-        frozen=counts.frozen,
+        frozen=counts.frozen + frozen,
         feature_seconds=feature_seconds,
         seconds=time.perf_counter() - begun,
         computed=computed,
         stopped=teacher.stopped,
     )
-    weights = [np.asarray(it) for it in network.network.trainable_weights]
+    weights = [np.asarray(it) for it in taught.trainable_weights]
     _write(
         folder(spec) / f"{spec.digest()}.weights.npz",
         {str(place): it for place, it in enumerate(weights)},
@@ -376,18 +385,31 @@ def sender(model: "keras.Model") -> Callable[..., FloatArray]:
 
 
 def _features(
-    spec: TransferSpec, pictures: Pictures, body: "keras.Model"
-) -> tuple[FloatArray, bool]:
-    """Return what the head is given for each picture, and whether it was computed now."""
+    spec: TransferSpec, pictures: Pictures, network: "Transferred | None" = None
+) -> tuple[FloatArray, int, bool]:
+    """Return what the head is given for each picture.
+
+    Returns
+    -------
+    features : ndarray of float32, shape (n, length)
+    frozen : int
+        Parameters that they were computed with.
+    computed : bool
+        Whether it was done now.
+    """
+    from cvcore import transfer_models
+
     path = folder(spec) / f"features-{spec.features_digest()}.npz"
-    known = _read_one(path, "features")
-    if known is not None and len(known) == len(pictures.images):
-        return known, False
-    features = sender(body)(
+    known, count = _read_one(path, "features"), _read_one(path, "frozen")
+    if known is not None and count is not None and len(known) == len(pictures.images):
+        return known, int(count), False
+    network = network or transfer_models.build(spec, len(pictures.names))
+    features = sender(network.body)(
         pictures.images, lambda share: pace.reach(_FRAMES + (_FEATURES - _FRAMES) * share)
     )
-    _write(path, {"features": features})
-    return features, True
+    frozen = transfer_models.counts(network.body).frozen
+    _write(path, {"features": features, "frozen": np.array(frozen)})
+    return features, frozen, True
 
 
 class _Teacher:
@@ -401,8 +423,8 @@ class _Teacher:
         Whether somebody asked it to end.
     """
 
-    def __init__(self, spec: TransferSpec, pictures: Pictures, network: "Transferred") -> None:
-        self._spec, self._network = spec, network
+    def __init__(self, spec: TransferSpec, pictures: Pictures) -> None:
+        self._spec = spec
         width = spec.head.width(len(pictures.names))
         targets = np.eye(len(pictures.names), dtype=np.float32)[pictures.labels]
         self._targets = targets[:, :width]  # a single sigmoid is high for the first class
@@ -413,47 +435,80 @@ class _Teacher:
 
     def teach(self, model: "keras.Model", inputs: Any, epochs: int, rate: float) -> None:
         """Show a model its pictures, or their features, so many times."""
-        self._compile(model, rate)
+        learn, test = self._steps(model, rate)
         for _ in range(epochs):
             if self.stopped:
                 return
-            row = self._epoch(model, inputs)
+            row = self._epoch(learn, test, inputs)
             if row is not None:
                 self.rows.append(row)
 
-    def _compile(self, model: "keras.Model", rate: float) -> None:
+    def _steps(self, model: "keras.Model", rate: float) -> tuple[Callable[..., Any], ...]:
+        """Return what learns from a batch, and what looks at one; each gives loss and output.
+
+        Not Keras' own: what its compiled steps leave in memory stays there.
+        """
         import keras
+        import tensorflow as tf
 
         kinds = {"adam": keras.optimizers.Adam, "rmsprop": keras.optimizers.RMSprop}
+        optimiser = kinds[self._spec.optimiser](rate)
         if self._spec.loss == "mse":
-            loss = "mean_squared_error"
+            loss_of = keras.losses.MeanSquaredError()
         elif self._spec.head.output == "sigmoid":
-            loss = "binary_crossentropy"
+            loss_of = keras.losses.BinaryCrossentropy()
         else:
-            loss = "categorical_crossentropy"
-        single = self._targets.shape[1] == 1
-        model.compile(
-            kinds[self._spec.optimiser](rate),
-            loss=loss,
-            metrics=["binary_accuracy" if single else "categorical_accuracy"],
-            jit_compile=False,
-        )
+            loss_of = keras.losses.CategoricalCrossentropy()
+        variables = model.trainable_variables
+        optimiser.build(variables)
 
-    def _epoch(self, model: "keras.Model", inputs: Any) -> list[float] | None:
+        def learn(shown: tf.Tensor, targets: tf.Tensor) -> Any:
+            with tf.GradientTape() as tape:
+                said = model(shown, training=True)
+                loss = loss_of(targets, said)
+            optimiser.apply(tape.gradient(loss, variables), variables)
+            return loss, said
+
+        def test(shown: tf.Tensor, targets: tf.Tensor) -> Any:
+            said = model(shown, training=False)
+            return loss_of(targets, said), said
+
+        batch = [
+            tf.TensorSpec((None, *model.input_shape[1:]), tf.float32),
+            tf.TensorSpec((None, self._targets.shape[1]), tf.float32),
+        ]
+        return tf.function(learn, batch, autograph=False), tf.function(test, batch, autograph=False)
+
+    def _epoch(
+        self, learn: Callable[..., Any], test: Callable[..., Any], inputs: Any
+    ) -> list[float] | None:
         number, size = len(self.rows), self._spec.batch_size
         rng = np.random.default_rng([self._spec.seed, number])
         order = rng.permutation(self._learned_from)
         parts = [order[start : start + size] for start in range(0, len(order), size)]
-        trained = []  # Keras forgets from batch to batch
+        learned = []
         for place, part in enumerate(parts):
             if pace.is_over():
                 self.stopped = True
                 return None  # half an epoch is no row
             shown = self._show(inputs[part], rng)
-            trained.append(model.train_on_batch(shown, self._targets[part]))
+            learned.append(self._score(part, *learn(shown, self._targets[part])))
             self._tell(number + place / len(parts))
-        mean = np.average(trained, axis=0, weights=list(map(len, parts)))
-        return [*mean.tolist(), *self._test(model, inputs)]
+        held = [self._held[start : start + 64] for start in range(0, len(self._held), 64)]
+        tested = [
+            self._score(part, *test(inputs[part].astype(np.float32), self._targets[part]))
+            for part in held
+        ]
+        return [*_mean(learned, parts), *_mean(tested, held)]
+
+    def _score(self, part: IntArray, loss: Any, said: Any) -> tuple[float, float]:
+        """Return the loss of a batch, and the share of it that gets its right name."""
+        said, wanted = np.asarray(said), self._targets[part]
+        if wanted.shape[1] == 1:
+            right = (said > 0.5) == (wanted > 0.5)
+        else:
+            right = said.argmax(axis=1) == wanted.argmax(axis=1)
+        return float(loss), float(right.mean())
 
     def _show(self, part: Any, rng: np.random.Generator) -> Any:
         if part.ndim != 4:
@@ -466,17 +521,14 @@ class _Teacher:
         draws = rng.random((len(part), DRAWS), np.float32)
         return transform(shown, self._spec.augmentation, draws)
 
-    def _test(self, model: "keras.Model", inputs: Any) -> list[float]:
-        if not self._held.size:
-            return [float("nan"), float("nan")]
-        parts = [self._held[start : start + 64] for start in range(0, len(self._held), 64)]
-        said = [
-            model.test_on_batch(inputs[part].astype(np.float32), self._targets[part])
-            for part in parts
-        ]
-        mean: list[float] = np.average(said, axis=0, weights=list(map(len, parts))).tolist()
-        return mean
-
     def _tell(self, epochs: float) -> None:
         share = _FEATURES + (1 - _FEATURES) * epochs / max(self._spec.all_epochs, 1)
         pace.tell(min(share, 1.0), self.rows)
+
+
+def _mean(scores: list[tuple[float, float]], parts: list[IntArray]) -> list[float]:
+    """Return loss and accuracy of all batches together; nan where there are none."""
+    if not scores:
+        return [float("nan"), float("nan")]
+    mean: list[float] = np.average(scores, axis=0, weights=list(map(len, parts))).tolist()
+    return mean

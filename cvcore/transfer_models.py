@@ -146,6 +146,28 @@ def build(spec: TransferSpec, classes: int, *, weights: bool = True) -> Transfer
     )
 
 
+def build_head(spec: TransferSpec, classes: int, length: int) -> keras.Model:
+    """Build what `build` calls the head, alone.
+
+    Parameters
+    ----------
+    spec : TransferSpec
+    classes : int
+    length : int
+        How many features it is given.
+
+    Raises
+    ------
+    SettingError
+        If it would be too large.
+    """
+    features = keras.Input((length,), name="vector")
+    tensor = features
+    for layer in _head(spec, classes, length=length):
+        tensor = layer(tensor)
+    return keras.Model(features, tensor, name="head")
+
+
 def thaw(network: Transferred, blocks: int) -> None:
     """Let the backbone's last blocks learn, and freeze all others.
 
