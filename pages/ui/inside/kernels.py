@@ -178,7 +178,7 @@ def _choose_channel(say: Say, scene: Scene, place: int) -> int:
     )
 
 
-def _name(say: Say, name: str, correlation: float) -> str:
+def kernel_name(say: Say, name: str, correlation: float) -> str:
     """Call a hand-made kernel, or its inverse."""
     label = say(KERNELS[name].label).partition(" (")[0]
     return say("Inverse of {kernel}", kernel=label) if correlation < 0 else label
@@ -210,7 +210,7 @@ def _say_what_to_notice(say: Say, learned: Learned, found: Resemblance | None, c
             say(
                 "Kernel {number} resembles **{name}** most: correlation {correlation}.",
                 number=chosen + 1,
-                name=_name(say, name, correlation),
+                name=kernel_name(say, name, correlation),
                 correlation=short(correlation),
             )
             if correlation
@@ -299,7 +299,7 @@ def _show_one(say: Say, learned: Learned, found: Resemblance | None, chosen: int
                     np.sign(correlation or 1) * hand_made(len(weights))[name],
                     name=say(
                         "{kernel}: {correlation}",
-                        kernel=_name(say, name, correlation),
+                        kernel=kernel_name(say, name, correlation),
                         correlation=short(round(correlation, 3)),
                     ),
                     key=f"kernels_best_{rank}",
@@ -339,7 +339,7 @@ def _show_pairs(say: Say, learned: Learned, found: Resemblance, chosen: int) -> 
                     number=place + 1,
                     correlation=f"{correlation:.2f}".replace("-", "−"),
                 ),
-                note=_name(say, name, correlation),
+                note=kernel_name(say, name, correlation),
                 alt=say("Kernel {number} and what it resembles", number=place + 1),
             )
         )
@@ -358,7 +358,7 @@ def _show_pairs(say: Say, learned: Learned, found: Resemblance, chosen: int) -> 
     with st.expander(say("Correlations as a table")):
         table(
             say("Correlations with the hand-made kernels"),
-            [say("Kernel"), *(_name(say, name, 1) for name in found.names)],
+            [say("Kernel"), *(kernel_name(say, name, 1) for name in found.names)],
             [
                 (place + 1, *(f"{it:.3f}".replace("-", "−") for it in found.correlations[place]))
                 for place in range(count)

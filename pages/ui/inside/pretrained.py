@@ -17,7 +17,7 @@ from cvcore.trust import Curves
 from pages.ui import address, questions
 from pages.ui.inputs import choose, number
 from pages.ui.inside import heat, trust
-from pages.ui.inside.kernels import grid_of
+from pages.ui.inside.kernels import kernel_name
 from pages.ui.inside.maps import in_a_grid, paint, window_in
 from pages.ui.inside.take import take_picture
 from pages.ui.picture import ColourBar, Pick, short, show_picture
@@ -97,9 +97,10 @@ def _choose_layer(
     return next((it for it in rows if it.name == name), first)
 
 
-def _go(view: str, layer: str) -> None:
-    key = "large_kernels" if view == "kernels" else "large_layer"
-    address.apply({"large": view, key: layer})
+def _that_learned(rows: Sequence[Row]) -> list[Row]:
+    """Return the layers with feature maps from the first convolution on."""
+    first = next((place for place, it in enumerate(rows) if it.kernel), 0)
+    return [it for it in rows[first:] if it.has_maps]
 
 
 # -- architecture
@@ -137,7 +138,7 @@ def _show_architecture(say: Say, rows: tuple[Row, ...]) -> None:
                     "encoding": {
                         "x": x,
                         "y": {"field": field, "type": "quantitative", "scale": scale,
-                              "title": say("Pixels a side (blue), maps (orange, dashed)")},
+                              "title": None},
                     },
                 }
                 for field, colour, dash in (("side", _LINE, [1, 0]), ("what", "#D55E00", [6, 3]))
@@ -147,6 +148,17 @@ def _show_architecture(say: Say, rows: tuple[Row, ...]) -> None:
         key="large_sides",
         alt=say("Maps become smaller and more, layer by layer. The table has the numbers."),
     )  # fmt: skip
+    st.caption(say("Blue: pixels a side of the maps. Orange, dashed: how many maps."))
+    with st.container(horizontal=True, vertical_alignment="bottom", key="large_go"):
+        layer = _choose_layer(say, _that_learned(rows))
+        for view in ("maps", "patterns"):
+            st.button(
+                say(VIEWS[view]),
+                icon=":material/arrow_forward:",
+                key=f"large_go_{view}",
+                on_click=address.apply,
+                args=({"large": view, "large_layer": layer.name},),
+            )
     with st.container(height=420, border=False):
         table(
             say("Layers"),
@@ -163,7 +175,7 @@ def _show_architecture(say: Say, rows: tuple[Row, ...]) -> None:
 
 
 def _show_maps(say: Say, network: Large, photo: Photo, rows: tuple[Row, ...]) -> None:
-    with_maps = [it for it in rows if it.has_maps]
+    with_maps = _that_learned(rows)
     with st.container(horizontal=True, vertical_alignment="bottom", key="large_maps_what"):
         layer = _choose_layer(say, with_maps)
         scale = choose(
@@ -333,9 +345,9 @@ def _show_kernels(say: Say, network: Large, rows: tuple[Row, ...]) -> None:
         if found.colours is not None:
             most = float(np.abs(found.colours).max()) or 1.0
             coloured = np.moveaxis(0.5 + 0.5 * found.colours[..., :count] / most, 3, 0)
-            whole, _, _ = grid_of((255 * coloured).round().astype(np.uint8), chosen)
+            pictures = (255 * coloured).round().astype(np.uint8)
             show_picture(
-                whole,
+                in_a_grid(pictures, columns=max(round((1.3 * count) ** 0.5), 1)),
                 key="large_colours",
                 caption=say("The same kernels as colours: grey is zero"),
                 limit=330,
@@ -358,8 +370,12 @@ def _show_kernels(say: Say, network: Large, rows: tuple[Row, ...]) -> None:
 
 
 def _draw_kernels(say: Say, planes: np.ndarray, chosen: int, limit: float, *, key: str) -> None:
-    whole, columns, window = grid_of(planes, chosen)
     count = len(planes)
+    columns = min(count, max(round((1.3 * count) ** 0.5), 1))
+    lines = -(-count // columns)
+    whole = in_a_grid(planes, columns=columns)
+    row, column = divmod(chosen, columns)
+    window = window_in(whole, row, column, rows=lines, columns=columns)
 
     def pick(row: int, column: int) -> None:
         st.session_state["large_kernel"] = min(row * columns + column, count - 1) + 1
@@ -379,8 +395,8 @@ def _draw_kernels(say: Say, planes: np.ndarray, chosen: int, limit: float, *, ke
         pick=Pick(
             key=key,
             label=say("Choose a kernel with the arrow keys"),
-            at=divmod(chosen, columns),
-            shape=(-(-count // columns), columns),
+            at=(row, column),
+            shape=(lines, columns),
             on_change=pick,
         ),
         alt=say("{count} kernels, red above zero, blue below", count=count),
@@ -398,7 +414,10 @@ def _say_resemblance(say: Say, found: Kernels, chosen: int) -> None:
             "Kernel {number} is most like {names}. Of all {count} kernels here {alike} correlate "
             "by 0.9 or more with one made by hand on the Filters page.",
             number=chosen + 1,
-            names=", ".join(f"{name} ({correlation:+.2f})" for name, correlation in best),
+            names=", ".join(
+                f"{kernel_name(say, name, correlation)} ({abs(correlation):.2f})"
+                for name, correlation in best
+            ),
             count=len(found.found.strength),
             alike=alike,
         )
@@ -409,7 +428,7 @@ def _say_resemblance(say: Say, found: Kernels, chosen: int) -> None:
 
 
 def _show_patterns(say: Say, network: Large, rows: tuple[Row, ...]) -> None:
-    with_maps = [it for it in rows if it.has_maps]
+    with_maps = _that_learned(rows)
     with st.container(horizontal=True, vertical_alignment="bottom", key="large_patterns_what"):
         layer = _choose_layer(say, with_maps, last=True)
         one = number(
@@ -514,7 +533,7 @@ def _show_heat(
     names: Sequence[str],
     likeliest: Sequence[int],
 ) -> None:
-    with_maps = [it for it in rows if it.has_maps and it.shape[0] > 1]
+    with_maps = [it for it in _that_learned(rows) if it.shape[0] > 1]
     with st.container(horizontal=True, vertical_alignment="bottom", key="large_heat_what"):
         order = [*likeliest, *(it for it in range(len(names)) if it not in set(likeliest))]
         classes = {"likeliest": say("The likeliest: {name}", name=names[order[0]])}

@@ -15,6 +15,7 @@ VIEWS: Mapping[str, str] = MappingProxyType(
         "learn": N_("Learn them"),
         "result": N_("The result"),
         "shortcuts": N_("Does it look at the thing?"),
+        "inside": N_("Look inside"),
     }
 )
 """In the order in which they are offered, by their names in the address; each is a module."""

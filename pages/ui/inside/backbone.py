@@ -1,0 +1,49 @@
+"""Look inside a network that was trained on ImageNet, with any photo."""
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from cvcore import backbones, classify
+from cvcore.classify import Classified
+from cvcore.pretrained import Large, Photo
+from pages.ui import address, questions
+from pages.ui.backbone_input import ask_for_weights, choose_backbone
+from pages.ui.inputs import choose
+from pages.ui.inside import pretrained
+from pages.ui.picture_input import choose_picture
+from pages.ui.probabilities import show_probabilities
+from pages.ui.setup import friendly
+from pages.ui.transfer.classify import PHOTOS
+from pages.ui.words import Say
+
+
+def show(say: Say, experiment: DeltaGenerator) -> None:
+    """Ask for backbone and photo, and show in the other column what happens inside."""
+    name = choose_backbone(say, top=True)
+    photo = choose_picture(say, key="photo", among=PHOTOS)
+    framing = choose(
+        say("How it is made square"),
+        {"crop": say("Middle"), "squeeze": say("Squeezed")},
+        key="framing",
+        default="crop",
+        style="segments",
+    )
+    shown = Photo(source=photo.source, framing="squeeze" if framing == "squeeze" else "crop")
+    address.report_ignored(say)
+    if not name:
+        return
+    with experiment, st.container(key="experiment"), friendly(say):
+        if not ask_for_weights(say, name, top=True, key="photo_weights"):
+            return
+        said = questions.ask(
+            say,
+            (classify.classify, shown.source, name, shown.framing),
+            key="large_classified",
+            meanwhile=say("{name} is being loaded and asked.", name=name),
+        )
+        if said is None:
+            return
+        answer: Classified = said[0]
+        names = backbones.class_names()
+        pretrained.show(say, Large(backbone=name), shown, names, answer.labels.tolist())
+    show_probabilities(say, answer.probabilities[answer.labels], answer.names)
