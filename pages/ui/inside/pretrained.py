@@ -598,7 +598,8 @@ def _offer_curves(say: Say, network: Large, photo: Photo, layer: str, label: int
         return
     falls = found.probability
     st.markdown(trust.verdict(say, "grad_cam", falls))
-    name = say(heat.NAMES["grad_cam"])
+    label_of_it = heat.NAMES["grad_cam"]
+    name = say(label_of_it)
     for column, (title, across, lines, key) in zip(
         st.columns(2),
         (
