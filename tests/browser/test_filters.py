@@ -176,8 +176,11 @@ def test_the_keyboard_alone_reaches_and_turns_a_control(visit: Visit) -> None:
     expect(page.get_by_text("508 × 508 × 1")).to_be_visible()
 
 
-@pytest.mark.parametrize("view", ["stages", "pixel", "stack", "colour", "facts", "take"])
-@pytest.mark.parametrize("language", ["en", "ko"])
+@pytest.mark.parametrize(
+    ("view", "language"),
+    [("stages", "ko"), ("pixel", "en"), ("stack", "ko"), ("colour", "en"), ("facts", "ko"),
+     ("take", "en")],
+)  # fmt: skip
 def test_every_view_fits_a_phone_in_both_languages(visit: Visit, view: str, language: str) -> None:
     page = visit(f"filters?view={view}&picture=coffee", language=language, phone=True)
     expect(page.get_by_test_id("stAlert").filter(has_text="⚠")).to_have_count(0)

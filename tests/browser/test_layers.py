@@ -1,5 +1,7 @@
 """What only a browser shows of the Layers page: every experiment on a screen, clicks and keys."""
 
+from itertools import cycle
+
 import pytest
 from playwright.sync_api import expect
 
@@ -8,8 +10,7 @@ from pages.ui.words import Say
 from tests.browser.helpers import Visit, settle
 
 
-@pytest.mark.parametrize("language", ["en", "ko"])
-@pytest.mark.parametrize("name", EXPERIMENTS)
+@pytest.mark.parametrize(("name", "language"), zip(EXPERIMENTS, cycle(["en", "ko"]), strict=False))
 def test_every_experiment_opens_by_its_address_and_fits_a_phone(
     visit: Visit, name: str, language: str
 ) -> None:

@@ -91,7 +91,7 @@ def test_the_language_switch_survives_a_change_of_page_and_a_reload(
     expect_page(page, "train", "en")
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", ["filters", "train", "inside", "transfer"])
 def test_nonsense_in_the_address_leaves_the_page_as_it_is(visit: Visit, name: str) -> None:
     nonsense = "lang=xx&stride=banana&size=-1&picture=../../etc&run=%00&foo=1"
     expect_page(visit(f"{name}?{nonsense}"), name, "en")

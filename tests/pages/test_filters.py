@@ -63,9 +63,10 @@ def test_stepping_on_from_the_end_of_a_row_begins_the_next() -> None:
     assert (page.session_state["row"], page.session_state["column"]) == (1, 0)
 
 
-@pytest.mark.parametrize("language", ["en", "ko"])
 @pytest.mark.parametrize("view", ["stages", "pixel", "stack", "colour", "facts", "take"])
-@pytest.mark.parametrize("picture", ["coffee", "camera", "numbers"])
+@pytest.mark.parametrize(
+    ("picture", "language"), [("coffee", "en"), ("camera", "ko"), ("numbers", "ko")]
+)
 def test_every_view_works_on_colour_grey_and_tiny_pictures(
     view: str, picture: str, language: str
 ) -> None:

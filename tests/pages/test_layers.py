@@ -358,7 +358,7 @@ def test_every_experiment_says_something_in_both_languages(name: str, language: 
     assert page.expander
 
 
-@pytest.mark.parametrize("shape", [(1, 1), (2, 2), (5, 3), (1, 900), (7, 64)])
+@pytest.mark.parametrize("shape", [(1, 1), (5, 3), (1, 900)])
 @pytest.mark.parametrize("name", ["stride", "pooling", "relu", "field", "moves", "small"])
 def test_a_visitors_tiny_picture_never_breaks_an_experiment(
     name: str, shape: tuple[int, int]

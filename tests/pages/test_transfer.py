@@ -349,3 +349,49 @@ def test_shortcuts_are_looked_for_on_a_press_and_said_in_numbers(
     assert f"{100 * found.small.left:.0f}" in texts(page)
     said = page.warning if found.accused or found.light_accused else [*page.success, *page.info]
     assert len(said) == 1
+
+
+# -- inside
+
+
+@pytest.mark.parametrize(
+    ("view", "language"),
+    [("architecture", "en"), ("maps", "ko"), ("kernels", "ko"), ("patterns", "en"), ("heat", "ko")],
+)
+def test_look_inside_opens_a_backbone(view: str, language: str) -> None:
+    page = open_page(
+        "inside", in_what="backbone", backbone="MobileNet-0.25", large=view, lang=language
+    )
+    assert not page.exception
+    assert not page.warning
+    if view == "architecture":
+        assert "475,544" in texts(page)
+
+
+def test_a_backbones_pattern_and_curves_are_made_on_a_press(engine: AtOnce) -> None:
+    query = {"in_what": "backbone", "backbone": "MobileNet-0.25", "lang": "en"}
+    page = open_page("inside", large="patterns", large_layer="conv_pw_2", in_filter="3", **query)
+    page.button(key="large_ascend").click().run()
+    assert not page.exception
+    made = next(it.value for (job, *_), it in engine.made.items() if job.__name__ == "ascend")
+    assert f"{made.values[0][0]:.4f}" in texts(page)
+    page = open_page("inside", large="heat", **query)
+    page.button(key="large_curves").click().run()
+    page.button(key="large_occlusion").click().run()
+    assert not page.exception
+    assert "Areas under the curves" in texts(page)
+    assert payload(page, "in_heat_occlusion_over")["rows"] == 224
+
+
+def test_a_network_that_has_learned_is_looked_into(token: str) -> None:
+    look("learn", work=token, **SMALL)
+    page = look("inside", work=token, large="heat", **SMALL)
+    assert payload(page, "in_heat_grad_cam_over")["rows"] == 64
+    assert "faces" in texts(page) or "animals" in texts(page)
+
+
+def test_the_script_of_the_training_is_shown(token: str) -> None:
+    look("learn", work=token, **SMALL)
+    page = look("result", work=token, **SMALL)
+    assert "keras.applications.MobileNet(" in page.code[0].value
+    compile(page.code[0].value, "train.py", "exec")
