@@ -10,7 +10,9 @@ from pages.ui.words import Say
 from tests.browser.helpers import Visit, settle
 
 
-@pytest.mark.parametrize(("name", "language"), zip(EXPERIMENTS, cycle(["en", "ko"]), strict=False))
+@pytest.mark.parametrize(
+    ("name", "language"), list(zip(EXPERIMENTS, cycle(["en", "ko"]), strict=False))
+)
 def test_every_experiment_opens_by_its_address_and_fits_a_phone(
     visit: Visit, name: str, language: str
 ) -> None:
