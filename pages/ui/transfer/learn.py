@@ -11,7 +11,7 @@ from cvcore.arrays import FloatArray
 from cvcore.engine import Answer, engine
 from cvcore.errors import CvCoreError
 from cvcore.transfer import Learned
-from cvcore.transfer_spec import TransferSpec
+from cvcore.transfer_spec import SCRATCH_FILTERS, TransferSpec
 from pages.ui import address, questions
 from pages.ui.backbone_input import ask_for_weights
 from pages.ui.collection_input import recall_collection
@@ -108,7 +108,10 @@ def _train(specs: Sequence[TransferSpec]) -> None:
 
 def show_way(say: Say, name: str, spec: TransferSpec) -> None:
     """Show one way: live while it learns, then its result in numbers."""
-    st.markdown(f"**{name}**")
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(f"**{name}**", width="content")
+        with st.popover(say("How"), icon=":material/help:", type="tertiary"):
+            st.markdown(_steps(say, spec))
     answer = engine().computed(transfer.learn, spec)
     if answer is not None and answer.state == "pending":
         _watch(say, spec, answer)
@@ -121,6 +124,40 @@ def show_way(say: Say, name: str, spec: TransferSpec) -> None:
         st.warning(explain(say, answer.error), icon=":material/lightbulb:")
     st.caption(say("Nothing is learned with these settings yet: press Train."))
     _curves(say, np.zeros((0, 4), np.float32), spec, spec.epochs)
+
+
+def _steps(say: Say, spec: TransferSpec) -> str:
+    """Say what a way does, step by step."""
+    if spec.way == "scratch":
+        return say(
+            "Three convolutions with {filters} filters, each with pooling, and a head: all weights "
+            "begin at random and learn from your pictures alone.",
+            filters=", ".join(map(str, SCRATCH_FILTERS)),
+        )
+    if spec.way == "features":
+        return say(
+            "Every picture goes through the frozen backbone once. What comes out, {backbone}'s "
+            "features, is kept, and the head alone learns from it: epochs take milliseconds, but "
+            "each sees the same pictures.",
+            backbone=spec.backbone,
+        )
+    if spec.way == "augmented":
+        return say(
+            "Backbone and head are one network, the backbone frozen. In each epoch every picture "
+            "is turned, zoomed or mirrored anew and goes through all of it: slower, but never the "
+            "same picture twice."
+        )
+    return say(
+        "1. A new head is put on the trained backbone.\n2. The backbone is frozen.\n3. The head "
+        "learns: {epochs} epochs, learning rate {rate}.\n4. The last {blocks} blocks are thawed; "
+        "batch normalisation stays as it is.\n5. Both learn together: {more} epochs, learning rate "
+        "{low}, so low that what was learned from a million photos is not lost.",
+        epochs=spec.epochs,
+        rate=f"{spec.learning_rate:g}",
+        blocks=spec.thawed,
+        more=spec.fine_epochs,
+        low=f"{spec.fine_rate:g}",
+    )
 
 
 def _watch(say: Say, spec: TransferSpec, answer: Answer) -> None:
