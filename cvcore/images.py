@@ -20,7 +20,10 @@ from cvcore.arrays import AnyArray, ByteArray, FloatArray, IntArray
 from cvcore.errors import N_, PictureError, SettingError
 
 MAX_BYTES = 10 * 2**20
-"""Largest file, in bytes; the server lets a little more pass, so that `decode` can speak."""
+"""Largest file, in bytes."""
+
+MAX_UPLOAD_MEGABYTES = MAX_BYTES // 2**20 + 1
+"""What a page lets pass: a little more, so that `decode` can speak."""
 
 MAX_PIXELS = 25_000_000
 """Most pixels of a picture: those of a telephone's 24-megapixel camera, and a few more."""

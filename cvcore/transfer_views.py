@@ -35,10 +35,6 @@ class Shape:
 
     Parameters
     ----------
-    layers : tuple of str
-        Of the backbone, those that give feature maps, from the input on.
-    ends : tuple of str
-        Those of them at which a block ends.
     maps : tuple of int
         (rows, columns, channels) at the cut.
     features : int
@@ -49,8 +45,6 @@ class Shape:
         From the last block to the first: if it and all behind it learn.
     """
 
-    layers: tuple[str, ...]
-    ends: tuple[str, ...]
     maps: tuple[int, int, int]
     features: int
     trainable: int
@@ -60,6 +54,8 @@ class Shape:
 
 def shape(url: str, spec: TransferSpec, classes: int) -> Shape:  # noqa: ARG001 - every job has it
     """Return what a specification's network looks like; its weights are not needed.
+
+    Ask it of `of_shape`, so that what does not change the shape is no other question.
 
     Raises
     ------
@@ -77,10 +73,7 @@ def shape(url: str, spec: TransferSpec, classes: int) -> Shape:  # noqa: ARG001 
         now = transfer_models.counts(network.network)
         stops.append(Stop(name=block[-1].name, trainable=now.trainable, frozen=now.frozen))
     rows, columns, channels = network.maps.shape[1:]
-    layers, ends = _layers(spec.backbone, spec.size) if spec.way != "scratch" else ((), ())
     return Shape(
-        layers=layers,
-        ends=ends,
         maps=(int(rows), int(columns), int(channels)),
         features=int(network.head.input_shape[-1]),
         trainable=whole.trainable,
@@ -89,19 +82,49 @@ def shape(url: str, spec: TransferSpec, classes: int) -> Shape:  # noqa: ARG001 
     )
 
 
-@lru_cache(maxsize=8)
-def _layers(name: str, size: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def of_shape(spec: TransferSpec) -> TransferSpec:
+    """Return a specification with nothing in it but what decides the network's shape."""
+    return TransferSpec(
+        work="", way=spec.way, backbone=spec.backbone, cut=spec.cut, size=spec.size, head=spec.head
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Places:
+    """Where a backbone can be cut.
+
+    Parameters
+    ----------
+    layers : tuple of str
+        Those that give feature maps, from the input on.
+    ends : tuple of str
+        Those of them at which a block ends.
+    """
+
+    layers: tuple[str, ...]
+    ends: tuple[str, ...]
+
+
+def places(url: str, name: str) -> Places:  # noqa: ARG001 - every job has it
+    """Return where a backbone can be cut; its weights are not needed.
+
+    Raises
+    ------
+    SettingError
+        If there is no such backbone.
+    """
+    import_tensorflow()
     from cvcore import backbone_models, transfer_models
 
-    backbones.entry_of(name)
-    model = backbone_models.build(name, size=size, top=False, weights=False)
+    entry = backbones.entry_of(name)
+    model = backbone_models.build(name, size=entry.smallest, top=False, weights=False)
     called = backbone_models.names_of(model)
     layers = tuple(
         it
         for it, layer in zip(called, model.layers, strict=True)
         if it not in ("picture", "scaling") and len(layer.output.shape) == 4
     )
-    return layers, transfer_models.block_ends(name, layers)
+    return Places(layers=layers, ends=transfer_models.block_ends(name, layers))
 
 
 # -- of a network that has learned

@@ -1,7 +1,8 @@
 """Where visitors' collections are kept: a folder for each, found by whoever has its token.
 
 A token is random, and stands in the address of whoever made the collection; nothing lists them.
-The files keep the bytes that came; what a visitor called them never becomes a path.
+Small files keep the bytes that came, longer ones are written anew at 1,024 pixels a side; what a
+visitor called them never becomes a path.
 """
 
 import hashlib
@@ -36,18 +37,18 @@ from cvcore.collection import (
     is_burst,
     sketch,
 )
-from cvcore.display import encode_png
+from cvcore.display import encode_jpeg, encode_png
 from cvcore.errors import N_, AssetError, CvCoreError, PictureError, SettingError
 
 TOKEN = re.compile(r"[0-9a-f]{32}")
 WORKING_SIDE = 512
 """Pixels a side to which a picture is shrunk when it is looked at or learned from."""
 
-READY = "faces"
-"""The ready set that a first visit opens on."""
-
 _MANIFEST, _BEFORE = "collection.json", "collection.before.json"
 _BURST_SECONDS = 10.0
+_LARGE_BYTES = 400_000  # a longer file is kept smaller: hundreds of a phone's fit into one archive
+_KEPT_SIDE, _QUALITY = 1024, 92
+_LISTED_BYTES = 400  # what a picture's entry in the list and in an archive takes, at most
 _READY_COUNT = 20
 _lock = threading.RLock()  # of all changes; each is short
 _last_shot: dict[tuple[str, int], tuple[float, str]] = {}
@@ -327,10 +328,10 @@ def add(
     kept, refused = [], []
     for title, data in files:
         try:
-            kept.append((_keep(token, title, data), data))
+            kept.append(_keep(token, title, data))
         except CvCoreError as error:
             refused.append((_title(title), error))
-    grouped = _in_bursts(token, label, [it for it, _ in kept], source)
+    grouped = _in_bursts(token, label, kept, source)
     count = 0
 
     def how(now: Collection) -> Collection:
@@ -344,7 +345,7 @@ def add(
             if it.name not in there:
                 there.add(it.name)
                 new.append(it)
-        room = MOST_PICTURES - now.size
+        room = min(MOST_PICTURES - now.size, _fitting(token, now, new))
         if len(new) > room:
             refused.extend((it.title, _full()) for it in new[room:])
             new = new[:room]
@@ -357,15 +358,39 @@ def add(
 
 def _full() -> SettingError:
     return SettingError(
-        N_("A collection holds at most {most} pictures; this one is full."), most=MOST_PICTURES
+        N_("A collection holds at most {most} pictures and {size} MB; this one is full."),
+        most=MOST_PICTURES,
+        size=zips.MOST_BYTES // 2**20,
     )
 
 
+def _fitting(token: str, now: Collection, new: Sequence[KeptPicture]) -> int:
+    """Return how many of new pictures a collection has room for, to be saved as one file."""
+    pictures = place(token) / "pictures"
+
+    def size(it: KeptPicture) -> int:
+        return (pictures / it.name).stat().st_size + _LISTED_BYTES + len(it.sketch)
+
+    # In two classes a picture is packed twice.
+    total = sum(size(it) for _, it in now.pictures())
+    for count, it in enumerate(new):
+        total += size(it)
+        if total > zips.MOST_BYTES - 2**16:
+            return count
+    return len(new)
+
+
 def _keep(token: str, title: str, data: bytes) -> KeptPicture:
-    """Write a picture's file, if it is one, and return what is known of it."""
+    """Write a picture's file, if it is one, and return what is known of it.
+
+    What is kept is what is learned, shown, and taken away: no other copy of it is looked at.
+    """
     if not data:
         raise PictureError(N_("The file is empty, or larger than a picture may be."))
     picture = images.decode(data)
+    if len(data) > _LARGE_BYTES:
+        picture = images.fit(images.to_colour(picture), max_side=_KEPT_SIDE)
+        data = encode_jpeg(picture, quality=_QUALITY)
     name = hashlib.sha256(data).hexdigest()[:32]
     path = place(token) / "pictures" / name
     if not path.is_file():

@@ -23,7 +23,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from PIL import Image
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
-from cvcore import images
+from cvcore import images, zips
 from cvcore.arrays import AnyArray, ByteArray, FloatArray
 from cvcore.errors import PictureError, SettingError
 from cvcore.images import (
@@ -473,7 +473,8 @@ def test_a_file_of_the_largest_size_opens_and_one_byte_more_is_refused() -> None
 def test_the_server_lets_pass_what_decode_refuses_in_the_readers_language() -> None:
     with (ROOT / ".streamlit" / "config.toml").open("rb") as file:
         server = tomllib.load(file)["server"]["maxUploadSize"] * 2**20
-    assert MAX_BYTES + 10_001 < server <= MAX_BYTES + 2**20
+    assert MAX_BYTES + 10_001 < images.MAX_UPLOAD_MEGABYTES * 2**20 <= MAX_BYTES + 2**20
+    assert zips.MOST_BYTES + 10_001 < server <= zips.MOST_BYTES + 2**20
 
 
 def memory_of(action: Callable[[], object]) -> tuple[float, float]:

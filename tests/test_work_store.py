@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from cvcore import collection, images, work_store
-from cvcore.display import encode_png
+from cvcore import collection, images, work_store, zips
+from cvcore.display import encode_jpeg, encode_png
 from cvcore.errors import PictureError, SettingError
 
 
@@ -129,6 +129,37 @@ def test_a_collection_that_is_full_names_what_it_left_out(
     added = work_store.add(token, 0, [("c.png", png(7)), ("d.png", png(8))])
     assert added.count == 1
     assert [title for title, _ in added.refused] == ["d.png"]
+
+
+def photo(seed: int) -> bytes:
+    """A photo as a phone takes it: large, and over a megabyte."""
+    noise = np.random.default_rng(seed).integers(0, 256, (1500, 2000, 3), dtype=np.uint8)
+    return encode_jpeg(noise, quality=60)
+
+
+def test_a_phones_photo_is_kept_at_a_thousand_pixels_and_the_same_one_once(place: Path) -> None:
+    token, data = begin(0), photo(0)
+    assert len(data) > 10**6
+    assert work_store.add(token, 0, [("a.jpg", data), ("b.jpg", data)]).count == 1
+    kept = work_store.load(token).classes[0].pictures[0]
+    assert work_store.original(token, kept.name).shape == (768, 1024, 3)
+    assert (kept.height, kept.width) == (768, 1024)
+    assert (place / token / "pictures" / kept.name).stat().st_size < len(data)
+
+
+def test_what_fits_into_a_collection_fits_into_its_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    token = begin(0, 0)
+    size = len(png(0))
+    monkeypatch.setattr(zips, "MOST_BYTES", 2**16 + 8 * (size + 950))
+    added = work_store.add(token, 0, [(f"{it}.png", png(it)) for it in range(12)])
+    assert 5 <= added.count < 12
+    assert len(added.refused) == 12 - added.count
+    assert "this one is full" in added.refused[0][1].sentence
+    saved = work_store.save(token)
+    assert len(saved) <= zips.MOST_BYTES
+    opened, again = work_store.open_zip(saved)
+    assert again.count == added.count
+    assert work_store.load(opened).classes[0] == work_store.load(token).classes[0]
 
 
 def test_two_tabs_that_change_at_once_lose_nothing() -> None:

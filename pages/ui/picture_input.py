@@ -98,6 +98,7 @@ def _offer_own(say: Say, key: str) -> None:
             key="upload",
             on_change=_take,
             args=("upload", key),
+            max_upload_size=images.MAX_UPLOAD_MEGABYTES,
         )
         # The browser asks for the camera as soon as the widget is there, so only on request.
         if st.toggle(say("Use the camera"), key="use_camera"):

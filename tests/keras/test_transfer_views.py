@@ -35,9 +35,20 @@ def test_a_networks_shape_needs_no_weights_and_names_its_stops() -> None:
     assert shape.stops[0].name == "conv5_block3_out"
     assert [it.trainable for it in shape.stops] == sorted(it.trainable for it in shape.stops)
     assert {it.trainable + it.frozen for it in shape.stops} == {23_587_712 + 2048 * 3 + 3}
-    assert set(shape.ends) <= set(shape.layers)
     scratch = transfer_views.shape("", replace(spec, way="scratch"), 3)
-    assert (scratch.frozen, scratch.layers, scratch.stops) == (0, (), ())
+    assert (scratch.frozen, scratch.stops) == (0, ())
+    # What does not change it is not asked anew.
+    other = replace(spec, epochs=7, learning_rate=0.5, seed=3, held_out=0.4)
+    assert transfer_views.of_shape(other) == transfer_views.of_shape(spec)
+    assert transfer_views.shape("", transfer_views.of_shape(spec), 3) == shape
+
+
+def test_the_places_where_a_backbone_can_be_cut_are_named_as_in_a_fresh_process() -> None:
+    found = transfer_views.places("", "InceptionV3")
+    assert set(found.ends) <= set(found.layers)
+    assert found.ends[-4:] == ("mixed7", "mixed8", "mixed9", "mixed10")
+    assert "conv2d_93" in found.layers
+    assert "scaling" not in found.layers
 
 
 def test_a_picture_of_the_collection_gets_the_scores_of_its_training(spec: TransferSpec) -> None:

@@ -274,6 +274,7 @@ def _show_class(say: Say, token: str, collection: Collection, label: int) -> Non
                 key=_key(f"{key}_files"),
                 on_change=_add_files,
                 args=(token, label, _key(f"{key}_files")),
+                max_upload_size=images.MAX_UPLOAD_MEGABYTES,
             )
             # The browser asks for the camera as soon as the widget is there: on request alone.
             if st.toggle(say("Use the camera"), key=f"{key}_camera_on"):

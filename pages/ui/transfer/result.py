@@ -58,7 +58,8 @@ def _show_code(say: Say, spec: TransferSpec, kept: Learned, names: tuple[str, ..
     """Show the training as a script, to copy and to take away."""
     after = ""
     if spec.way == "fine_tune":
-        asked = questions.ask(say, (transfer_views.shape, spec, len(names)), key="result_shape")
+        of_it = transfer_views.of_shape(spec)
+        asked = questions.ask(say, (transfer_views.shape, of_it, len(names)), key="result_shape")
         if asked is None:
             return
         stops = asked[0].stops

@@ -132,7 +132,7 @@ def choose_specs(say: Say, token: str, collection: Collection) -> dict[str, Tran
         backbone=name or "MobileNetV2",
     )
     with _folded(say("Cut, size and scaling"), ":material/content_cut:"):
-        spec, both = _choose_cut(say, spec, classes)
+        spec, both = _choose_cut(say, spec)
     with _folded(say("Head"), ":material/hub:"):
         spec = _choose_head(say, spec)
     with _folded(say("Training"), ":material/tune:"):
@@ -205,7 +205,7 @@ def _read_ways(text: str) -> str:
     return text
 
 
-def _choose_cut(say: Say, spec: TransferSpec, classes: int) -> tuple[TransferSpec, bool]:
+def _choose_cut(say: Say, spec: TransferSpec) -> tuple[TransferSpec, bool]:
     entry = BACKBONES[spec.backbone]
     size = number(
         say("Input size, pixels a side"),
@@ -239,14 +239,12 @@ def _choose_cut(say: Say, spec: TransferSpec, classes: int) -> tuple[TransferSpe
         scaling="unit" if scaling == "unit" else "own",
     )
     address.recall("t_cut", "", str)
-    asked = questions.ask(
-        say, (transfer_views.shape, replace(spec, cut=""), classes), key="t_shape"
-    )
+    asked = questions.ask(say, (transfer_views.places, spec.backbone), key="t_places")
     if asked is not None:
-        shape: transfer_views.Shape = asked[0]
-        options = {"": say("The end: {layer}", layer=shape.ends[-1])}
-        options |= {it: say("{layer} (a block ends)", layer=it) for it in shape.ends[-2::-1]}
-        options |= {it: it for it in reversed(shape.layers) if it not in options}
+        places: transfer_views.Places = asked[0]
+        options = {"": say("The end: {layer}", layer=places.ends[-1])}
+        options |= {it: say("{layer} (a block ends)", layer=it) for it in places.ends[-2::-1]}
+        options |= {it: it for it in reversed(places.layers) if it not in options}
         if st.session_state["t_cut"] not in options:
             st.info(
                 say("{backbone} has no layer of this name: it is cut at its end.",
@@ -391,7 +389,8 @@ def _choose_thawing(say: Say, spec: TransferSpec, classes: int, *, fine: bool) -
     """Ask how much of the backbone learns: the freeze dial, with its counts."""
     asked = None
     if are_drawn():
-        asked = questions.ask(say, (transfer_views.shape, spec, classes), key="t_dial")
+        of_it = transfer_views.of_shape(spec)
+        asked = questions.ask(say, (transfer_views.shape, of_it, classes), key="t_dial")
         if asked is None:
             return spec
     shape: transfer_views.Shape | None = asked[0] if asked is not None else None
