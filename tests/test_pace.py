@@ -60,14 +60,14 @@ def test_a_long_job_on_the_worker_is_watched_stopped_and_begun_anew(trainer: Eng
 
 
 def test_a_job_that_waits_for_the_worker_is_stopped_before_it_begins(trainer: Engine) -> None:
-    first = trainer.compute(climb, 20, 0.05)
+    first = trainer.compute(climb, 2000, 0.05)
     second = trainer.compute(climb, 21, 0.05)
     until(lambda: first.share > 0)
     assert not second.has_begun
     assert second.seconds_left is None
     trainer.cancel(climb, 21, 0.05)
     assert isinstance(second.error, CancelledError)
-    until(lambda: first.state == "ready")
+    trainer.cancel(climb, 2000, 0.05)
     last = trainer.compute(climb, 1, 0.0)
     until(lambda: last.state == "ready")
     assert not second.has_begun

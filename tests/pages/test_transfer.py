@@ -58,17 +58,31 @@ class AtOnce(Engine):
         return answer
 
 
-@pytest.fixture(autouse=True)
-def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[AtOnce]:
-    monkeypatch.setenv("CVCORE_WORK", str(tmp_path / "work"))
-    own = AtOnce(RunStore(str(tmp_path / "runs")))
-    monkeypatch.setattr(client, "_ENGINE", own)
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AtOnce]:
+    """An engine for all tests here: what one of them asked for, the next one finds."""
+    own = AtOnce(RunStore(str(tmp_path_factory.mktemp("runs"))))
     yield own
     own.close()
 
 
+@pytest.fixture(autouse=True)
+def engine(shared: AtOnce, monkeypatch: pytest.MonkeyPatch) -> AtOnce:
+    monkeypatch.setattr(client, "_ENGINE", shared)
+    return shared
+
+
+@pytest.fixture(scope="module")
+def kept(shared: AtOnce, lecture_pictures: Path) -> str:
+    """A collection that no test changes, and whose classes are learned."""
+    token = lecture(lecture_pictures)
+    shared.compute(transfer.learn, small(token))
+    return token
+
+
 @pytest.fixture
-def token(engine: AtOnce, lecture_pictures: Path) -> str:
+def token(lecture_pictures: Path) -> str:
+    """A collection of the test's own."""
     return lecture(lecture_pictures)
 
 
@@ -76,6 +90,14 @@ SMALL = {
     "backbone": "MobileNet-0.25", "t_size": "64", "t_epochs": "4", "t_held": "33",
     "t_rate": "0.01", "lang": "en",
 }  # fmt: skip
+
+
+def small(token: str) -> TransferSpec:
+    """Return what the page makes of `SMALL`."""
+    return TransferSpec(
+        work=token, content=work_store.load(token).digest(), backbone="MobileNet-0.25", size=64,
+        epochs=4, held_out=0.33, learning_rate=0.01,
+    )  # fmt: skip
 
 
 def look(view: str, **query: str) -> AppTest:
@@ -102,11 +124,16 @@ def payload(page: AppTest, key: str) -> Any:
     raise AssertionError(key)
 
 
-def learned(engine: AtOnce, way: str = "features") -> tuple[TransferSpec, transfer.Learned]:
+def learned(engine: AtOnce, token: str, way: str = "features") -> transfer.Learned:
     for (job, *arguments), answer in engine.made.items():
-        if job is transfer.learn and arguments[0].way == way:
-            return arguments[0], answer.value
+        if job is transfer.learn and arguments[0].work == token and arguments[0].way == way:
+            return answer.value  # type: ignore[no-any-return]
     raise AssertionError(way)
+
+
+def last(engine: AtOnce, name: str) -> Any:
+    """Return the newest answer to a job."""
+    return [it.value for (job, *_), it in engine.made.items() if job.__name__ == name][-1]
 
 
 # -- name a photo
@@ -114,7 +141,7 @@ def learned(engine: AtOnce, way: str = "features") -> tuple[TransferSpec, transf
 
 def test_a_photo_is_named_with_the_numbers_of_the_network(engine: AtOnce) -> None:
     page = look("classify", lang="en", photo="coffee")
-    said = next(it.value for (job, *_), it in engine.made.items() if job.__name__ == "classify")
+    said = last(engine, "classify")
     assert said.names[0] == "espresso"
     assert f"{said.probabilities[said.labels[0]]:.4f}" in texts(page)
     assert "MobileNetV2 has a thousand names and must choose" in texts(page)
@@ -155,8 +182,8 @@ def test_the_host_says_which_backbones_there_are(monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.mark.parametrize("view", ["classify", "classes", "learn", "result", "shortcuts"])
-def test_every_view_opens_by_its_address_in_korean(view: str, token: str) -> None:
-    page = look(view, work=token, **SMALL | {"lang": "ko"})
+def test_every_view_opens_by_its_address_in_korean(view: str, kept: str) -> None:
+    page = look(view, work=kept, **SMALL | {"lang": "ko"})
     assert any("가" <= letter <= "힣" for letter in texts(page))
 
 
@@ -247,22 +274,22 @@ def test_the_quickest_way_is_there_at_once_and_the_others_on_a_press(
     token: str, engine: AtOnce
 ) -> None:
     page = look("learn", work=token, **SMALL)
-    _, kept = learned(engine)
+    kept = learned(engine, token)
     held = "{} / {}".format(*kept.right(held=True))
     assert page.metric[0].value == held
     assert "514 parameters learned, 218,544 stayed frozen." in texts(page)
     assert "press Train" in texts(page)  # of the network from scratch
     page.button(key="learn_train").click().run()
     assert not page.exception
-    _, scratch = learned(engine, "scratch")
+    scratch = learned(engine, token, "scratch")
     assert page.metric[0].value == "{} / {}".format(*scratch.right(held=True))
     assert page.metric[3].value == held
     assert f"{float(kept.val_loss[-1]):.4g}" in texts(page)
     assert page.button(key="learn_train").disabled
 
 
-def test_the_lectures_preset_has_its_counts_without_weights(token: str) -> None:
-    page = look("learn", work=token, lang="en")
+def test_the_lectures_preset_has_its_counts_without_weights(kept: str) -> None:
+    page = look("learn", work=kept, lang="en")
     chips = [it for it in page.button if "MNIST, mixed7" in it.label]
     chips[0].click().run()
     assert not page.exception
@@ -270,27 +297,27 @@ def test_the_lectures_preset_has_its_counts_without_weights(token: str) -> None:
     assert "The weights of **InceptionV3** are not on this computer" in texts(page)
 
 
-def test_the_dial_counts_as_it_turns(token: str) -> None:
-    page = look("learn", work=token, t_ways="fine_tune", t_thawed="0", **SMALL)
+def test_the_dial_counts_as_it_turns(kept: str) -> None:
+    page = look("learn", work=kept, t_ways="fine_tune", t_thawed="0", **SMALL)
     assert "514 parameters learn, 218,544 stay frozen, 219,058 in all" in texts(page)
     page.slider(key="t_thawed").set_value(2).run()
-    spec = TransferSpec(work=token, backbone="MobileNet-0.25", size=64)
+    spec = TransferSpec(work=kept, backbone="MobileNet-0.25", size=64)
     stop = transfer_views.shape("", spec, 2).stops[1]
     assert f"{stop.trainable:,} parameters learn, {stop.frozen:,} stay frozen" in texts(page)
 
 
-def test_settings_that_make_no_sense_are_sentences(token: str) -> None:
-    page = look("learn", work=token, t_units="512,many", **SMALL)
+def test_settings_that_make_no_sense_are_sentences(kept: str) -> None:
+    page = look("learn", work=kept, t_units="512,many", **SMALL)
     assert "this was 512,many" in page.warning[0].value
-    page = look("learn", work=token, t_cut="mixed7", **SMALL)
+    page = look("learn", work=kept, t_cut="mixed7", **SMALL)
     assert "MobileNet-0.25 has no layer of this name" in texts(page)
 
 
-def test_a_sweep_says_what_it_measured(token: str, engine: AtOnce) -> None:
-    page = look("learn", work=token, **SMALL)
+def test_a_sweep_says_what_it_measured(kept: str, engine: AtOnce) -> None:
+    page = look("learn", work=kept, **SMALL)
     page.button(key="learn_sweep_button").click().run()
     assert not page.exception
-    found = next(it.value for (job, *_), it in engine.made.items() if job is transfer_views.sweep)
+    found = last(engine, "sweep")
     mean = (found.right / found.of).mean(axis=1)
     assert f"Cut after {found.layers[0]}: {100 * mean[0]:.0f} %" in texts(page)
     assert f"{found.layers[int(mean.argmax())]}: {100 * mean.max():.0f} %" in texts(page)
@@ -304,7 +331,7 @@ def test_the_result_shows_held_out_pictures_and_counts_the_threshold(
 ) -> None:
     assert "Nothing is learned" in texts(look("result", work=token, **SMALL))
     look("learn", work=token, **SMALL)
-    _, kept = learned(engine)
+    kept = learned(engine, token)
     page = look("result", work=token, result_threshold="70", **SMALL)
     right, of = kept.right(held=True)
     assert f"**{right} of {of} held-out pictures are named rightly.**" in texts(page)
@@ -315,8 +342,7 @@ def test_the_result_shows_held_out_pictures_and_counts_the_threshold(
     assert f"From 70 % on: {hits} of 5 that are faces, and {alarms} of 5 that are not" in texts(
         page
     )
-    found = next(it.value for (job, *_), it in engine.made.items()
-                 if job is transfer_views.recognise)  # fmt: skip
+    found = last(engine, "recognise")
     assert found.probabilities.sum() == pytest.approx(1, abs=1e-5)
     near = payload(page, "result_near")["tiles"]
     distances = [float(it["note"]) for it in near]
@@ -324,9 +350,8 @@ def test_the_result_shows_held_out_pictures_and_counts_the_threshold(
     assert distances == sorted(distances)
 
 
-def test_the_network_is_packed_on_a_press(token: str) -> None:
-    look("learn", work=token, **SMALL)
-    page = look("result", work=token, **SMALL)
+def test_the_network_is_packed_on_a_press(kept: str) -> None:
+    page = look("result", work=kept, **SMALL)
     page.button(key="result_pack").click().run()
     assert not page.exception
     labels = [str(it.proto.label) for it in page.get("download_button")]
@@ -334,17 +359,11 @@ def test_the_network_is_packed_on_a_press(token: str) -> None:
     assert "Save the script" in labels
 
 
-def test_shortcuts_are_looked_for_on_a_press_and_said_in_numbers(
-    token: str, engine: AtOnce
-) -> None:
-    look("learn", work=token, **SMALL)
-    page = look("shortcuts", work=token, **SMALL)
+def test_shortcuts_are_looked_for_on_a_press_and_said_in_numbers(kept: str, engine: AtOnce) -> None:
+    page = look("shortcuts", work=kept, **SMALL)
     page.button(key="shortcuts_find").click().run()
     assert not page.exception
-    found = next(
-        it.value.found for (job, *_), it in engine.made.items()
-        if job is transfer_views.find_shortcuts
-    )  # fmt: skip
+    found = last(engine, "find_shortcuts").found
     assert found.pictures == 10
     assert f"{100 * found.small.left:.0f}" in texts(page)
     said = page.warning if found.accused or found.light_accused else [*page.success, *page.info]
@@ -373,7 +392,7 @@ def test_a_backbones_pattern_and_curves_are_made_on_a_press(engine: AtOnce) -> N
     page = open_page("inside", large="patterns", large_layer="conv_pw_2", in_filter="3", **query)
     page.button(key="large_ascend").click().run()
     assert not page.exception
-    made = next(it.value for (job, *_), it in engine.made.items() if job.__name__ == "ascend")
+    made = last(engine, "ascend")
     assert f"{made.values[0][0]:.4f}" in texts(page)
     page = open_page("inside", large="heat", **query)
     page.button(key="large_curves").click().run()
@@ -383,15 +402,13 @@ def test_a_backbones_pattern_and_curves_are_made_on_a_press(engine: AtOnce) -> N
     assert payload(page, "in_heat_occlusion_over")["rows"] == 224
 
 
-def test_a_network_that_has_learned_is_looked_into(token: str) -> None:
-    look("learn", work=token, **SMALL)
-    page = look("inside", work=token, large="heat", **SMALL)
+def test_a_network_that_has_learned_is_looked_into(kept: str) -> None:
+    page = look("inside", work=kept, large="heat", **SMALL)
     assert payload(page, "in_heat_grad_cam_over")["rows"] == 64
     assert "faces" in texts(page) or "animals" in texts(page)
 
 
-def test_the_script_of_the_training_is_shown(token: str) -> None:
-    look("learn", work=token, **SMALL)
-    page = look("result", work=token, **SMALL)
+def test_the_script_of_the_training_is_shown(kept: str) -> None:
+    page = look("result", work=kept, **SMALL)
     assert "keras.applications.MobileNet(" in page.code[0].value
     compile(page.code[0].value, "train.py", "exec")
