@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 _BATCH = 16  # pictures that go through a backbone at a time: 224 × 224 of them take some 200 MB
 _FRAMES, _FEATURES = 0.1, 0.3  # of the progress: up to the end of framing, of the features
 _STILL = Augmentation()
+_MOST_BYTES = 250 * 10**6  # of the pictures, or of their features, in memory
+_KEPT_BYTES = 200 * 10**6  # of what is kept of one collection; the oldest goes
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -137,6 +139,8 @@ def recall(spec: TransferSpec) -> Learned | None:
     PictureError
         If the collection is no longer kept.
     """
+    if not (folder(spec) / f"{spec.digest()}.weights.npz").is_file():
+        return None  # it had to make room: without it, nothing can be looked at closely
     try:
         with np.load(folder(spec) / f"{spec.digest()}.npz", allow_pickle=False) as kept:
             values = {it.name: kept[it.name] for it in fields(Learned)}
@@ -175,11 +179,40 @@ def _write(path: Path, arrays: dict[str, Any]) -> None:
     try:
         np.savez(aside, **arrays)
         aside.replace(path)
+        _make_room(path)
     except OSError as error:
         raise EngineError(
             N_("What was learned could not be kept ({reason}). Is the server's disk full?"),
             reason=str(error)[:100],
         ) from error
+
+
+def _make_room(newest: Path) -> None:
+    """Delete what was kept longest ago beside a file, until the rest is no more than it may be."""
+    kept = [(it.stat().st_mtime, it.stat().st_size, it) for it in newest.parent.glob("*.npz")]
+    total = sum(size for _, size, _ in kept)
+    for _, size, path in sorted(kept):
+        if total <= _KEPT_BYTES:
+            break
+        if path != newest:
+            path.unlink(missing_ok=True)
+            total -= size
+
+
+def _check_room(count: int, each: int) -> None:
+    """Refuse what would not fit into the memory of a small server."""
+    if count * each > _MOST_BYTES:
+        raise SettingError(
+            N_(
+                "{count} pictures with {each} bytes each take {size} MB of memory; {most} is the "
+                "most. Use fewer pictures, a smaller input size, a later cut, or the mean of each "
+                "feature map."
+            ),
+            count=f"{count:,}",
+            each=f"{each:,}",
+            size=f"{count * each // 10**6:,}",
+            most=_MOST_BYTES // 10**6,
+        )
 
 
 # -- the training
@@ -230,6 +263,7 @@ def _load_set(spec: TransferSpec) -> Pictures:
 
     data = datasets.load(spec.work)
     count = min(spec.count, len(data.training_images))
+    _check_room(count, 3 * spec.size**2)
     images = np.empty((count, spec.size, spec.size, 3), np.uint8)
     for place in range(count):
         image = data.training_images[place]
@@ -281,6 +315,7 @@ def learn(url: str, spec: TransferSpec) -> Learned:  # noqa: ARG001 - every job 
         fine_from = len(teacher.rows)
     else:
         network = transfer_models.build(spec, len(pictures.names))
+        _check_room(len(pictures.images), 4 * int(network.body.output_shape[-1]))
         head, taught = network.head, network.network
         if spec.way == "fine_tune":
             before = time.perf_counter()
@@ -404,6 +439,7 @@ def _features(
     if known is not None and count is not None and len(known) == len(pictures.images):
         return known, int(count), False
     network = network or transfer_models.build(spec, len(pictures.names))
+    _check_room(len(pictures.images), 4 * int(network.body.output_shape[-1]))
     features = sender(network.body)(
         pictures.images, lambda share: pace.reach(_FRAMES + (_FEATURES - _FRAMES) * share)
     )

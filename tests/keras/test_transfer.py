@@ -220,6 +220,35 @@ def test_a_collection_that_is_gone_and_weights_that_are_gone_are_named(spec: Tra
     assert transfer.recall(spec) is None
 
 
+def test_what_would_fill_a_small_servers_memory_is_refused_before_it_is_computed(
+    spec: TransferSpec,
+) -> None:
+    # 32 × 32 × 16 values of four bytes from each of 30 pictures are 2 MB, and fit.
+    wide = replace(spec, cut="conv_pw_1_relu", head=Head(pooled=False), epochs=1)
+    assert anew(wide).features.shape == (30, 32 * 32 * 16)
+    many = TransferSpec(work="mnist", backbone="MobileNet-0.25", size=96, count=60_000)
+    with pytest.raises(SettingError) as refused:
+        transfer.learn("", many)
+    assert refused.value.values["size"] == f"{60_000 * 3 * 96**2 // 10**6:,}"
+
+
+def test_of_one_collection_no_more_is_kept_than_may_be(
+    lecture_pictures: Path, spec: TransferSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token = lecture(lecture_pictures, 4)
+    own = replace(spec, work=token, content=work_store.load(token).digest(), epochs=1)
+    transfer.learn("", own)
+    size = sum(it.stat().st_size for it in transfer.folder(own).iterdir())
+    monkeypatch.setattr(transfer, "_KEPT_BYTES", 2 * size)
+    for seed in range(1, 4):
+        for pixels in (64, 80, 96):
+            transfer.learn("", replace(own, seed=seed, size=pixels))
+    kept = sum(it.stat().st_size for it in transfer.folder(own).iterdir())
+    assert kept <= 2 * size
+    newest = replace(own, seed=3, size=96)
+    assert transfer.recall(newest) is not None
+
+
 def test_digits_are_learned_as_the_lecture_does(keras_home: Path) -> None:
     spec = TransferSpec(
         work="mnist", backbone="MobileNet-0.25", size=64, framing="squeeze", epochs=10, count=600,
