@@ -127,7 +127,7 @@ def overview(url: str, subject: Subject, picture: Picture, shown: int) -> tuple[
         passed = network.through(network.see(network.image(picture)[np.newaxis]))
         places = positions_with_maps(network.spec)
         found = [np.asarray(passed.outputs[place - 1][0]) for place in places]
-    return tuple(_describe(place, maps, shown) for place, maps in zip(places, found, strict=True))
+    return tuple(describe(place, maps, shown) for place, maps in zip(places, found, strict=True))
 
 
 def maps(
@@ -165,7 +165,7 @@ def maps(
         passed = network.through(network.see(network.image(picture)[np.newaxis]))
         values = (passed.sums if before else passed.outputs)[position - 1]
         found = np.asarray(values[0])
-    return _describe(position, found, found.shape[2])
+    return describe(position, found, found.shape[2])
 
 
 def maps_before(url: str, subject: Subject, picture: Picture, position: int) -> LayerMaps:
@@ -315,7 +315,18 @@ def _asked(spec: RunSpec) -> tuple[int, ...]:
     )
 
 
-def _describe(position: int, found: FloatArray, shown: int) -> LayerMaps:
+def describe(position: int, found: FloatArray, shown: int) -> LayerMaps:
+    """Describe a layer's maps.
+
+    Parameters
+    ----------
+    position : int
+        The layer's place, from 1.
+    found : ndarray of float32, shape (height, width, count)
+        All of them.
+    shown : int
+        How many are kept, at most.
+    """
     return LayerMaps(
         position=position,
         maps=found[..., :shown],

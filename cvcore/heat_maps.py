@@ -448,6 +448,24 @@ def spread(cells: FloatArray, layers: Sequence[Layer], height: int, width: int) 
     return enlarged
 
 
+def enlarge(cells: FloatArray, size: int) -> FloatArray:
+    """Bring a map to the size of a square picture, values in between interpolated.
+
+    Parameters
+    ----------
+    cells : ndarray of float32, shape (rows, columns)
+    size : int
+
+    Returns
+    -------
+    ndarray of float32, shape (size, size)
+    """
+    import cv2
+
+    larger: FloatArray = cv2.resize(cells, (size, size)).astype(np.float32)
+    return larger
+
+
 def _between(middles: FloatArray, size: int) -> FloatArray:
     """Return the share that each position has in each pixel, shape (size, positions)."""
     pixels = np.arange(size)

@@ -16,7 +16,7 @@ import numpy as np
 from cvcore import backbones, heat_maps, pace, photos, transfer, trust, work_store
 from cvcore.arrays import ByteArray, FloatArray
 from cvcore.errors import N_, SettingError
-from cvcore.feature_maps import LayerMaps
+from cvcore.feature_maps import LayerMaps, describe
 from cvcore.filter_patterns import STAGES, Ascent
 from cvcore.heat_maps import HeatMap, Method
 from cvcore.learned_kernels import SMALLEST, Resemblance, resemblance
@@ -139,7 +139,6 @@ class _Opened:
         self.layers: dict[str, Any] = dict(zip(names, self.scores.layers, strict=True))
         # All at once, so that heat maps and curves do not trace it again and again.
         self.send = transfer.sender(self.scores)
-        self.climbers: dict[str, Any] = {}
 
     def layer(self, name: str, *, maps: bool = False, kernel: bool = False) -> Any:
         """Return a layer by its name.
@@ -250,7 +249,7 @@ def maps(url: str, network: Large, photo: Photo, layer: str) -> tuple[ByteArray,
         seen = _see(photo, it.size)
         (found,) = _pass(it, seen, [layer])
         position = list(it.layers).index(layer) + 1
-    return seen, _describe(position, found, found.shape[2])
+    return seen, describe(position, found, found.shape[2])
 
 
 def overview(
@@ -267,7 +266,7 @@ def overview(
         found = _pass(it, _see(photo, it.size), chosen)
         order = list(it.layers)
     return tuple(
-        (name, _describe(order.index(name) + 1, values, shown))
+        (name, describe(order.index(name) + 1, values, shown))
         for name, values in zip(chosen, found, strict=True)
     )
 
@@ -279,17 +278,6 @@ def _pass(network: _Opened, seen: ByteArray, names: list[str]) -> list[FloatArra
     model = keras.Model(network.scores.input, {str(place): it for place, it in enumerate(outputs)})
     given = model(seen[np.newaxis].astype(np.float32), training=False)
     return [np.asarray(given[str(place)])[0] for place in range(len(names))]
-
-
-def _describe(position: int, found: FloatArray, shown: int) -> LayerMaps:
-    return LayerMaps(
-        position=position,
-        maps=found[..., :shown],
-        total=found.shape[2],
-        zero=float((found == 0).mean()),
-        low=float(found.min()),
-        high=float(found.max()),
-    )
 
 
 def kernels(url: str, network: Large, layer: str, channel: int) -> Kernels:  # noqa: ARG001
@@ -381,8 +369,9 @@ def _heat(network: _Opened, seen: ByteArray, layer: str, label: int, method: Met
         if of_a_layer:
             weigh = heat_maps.grad_cam if method == "grad_cam" else heat_maps.hires_cam
             cells = weigh(np.asarray(given["maps"])[0], slope)
-            signed = _enlarged(cells, size)
-            values = _enlarged(np.maximum(cells, 0), size)  # ReLU comes before, as in the paper
+            signed = heat_maps.enlarge(cells, size)
+            # ReLU comes before, as in the paper.
+            values = heat_maps.enlarge(np.maximum(cells, 0), size)
         else:
             signed = heat_maps.gradient(slope)
             values = np.abs(signed)
@@ -397,13 +386,6 @@ def _heat(network: _Opened, seen: ByteArray, layer: str, label: int, method: Met
         score=float(scores[label]),
         probability=float(softmax(scores)[label]),
     )
-
-
-def _enlarged(cells: FloatArray, size: int) -> FloatArray:
-    import cv2
-
-    larger: FloatArray = cv2.resize(cells, (size, size)).astype(np.float32)
-    return larger
 
 
 def curves(

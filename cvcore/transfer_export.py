@@ -26,9 +26,6 @@ from cvcore.waking import import_tensorflow
 if TYPE_CHECKING:
     import keras
 
-TOLERANCE = 1e-4
-"""How far a score may be from the one that was computed here."""
-
 _TURNED = 6  # Exif's word for: show it turned by 90 degrees
 
 _SCRIPT = '''"""Name pictures with network.keras; needs TensorFlow alone.

@@ -6,7 +6,7 @@ import streamlit as st
 from cvcore import backbones, classify
 from cvcore.backbones import BACKBONES, PREPROCESSING
 from cvcore.classify import Classified, PhotoHeat
-from cvcore.heat_maps import lay_over, paint
+from cvcore.heat_maps import enlarge, lay_over, paint
 from cvcore.transfer_spec import Framing
 from pages.ui import questions
 from pages.ui.backbone_input import ask_for_weights, choose_backbone, show_backbones
@@ -145,12 +145,10 @@ def _choose_class(say: Say, answer: Classified) -> int:
 
 
 def _show_heat(say: Say, heat: PhotoHeat, label: int, strength: float, signed: bool) -> None:
-    import cv2
-
     name = backbones.class_names()[label]
     size = len(heat.seen)
     cells = heat.cells if signed else np.maximum(heat.cells, 0)
-    values = cv2.resize(cells, (size, size)).astype(np.float32)
+    values = enlarge(cells, size)
     limit = float(np.abs(cells).max()) or 1.0
     over = lay_over(heat.seen, paint(values, signed=signed, limit=limit), strength)
     show_picture(

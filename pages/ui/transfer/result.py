@@ -5,7 +5,7 @@ import streamlit as st
 
 from cvcore import neighbours, transfer_code, transfer_export, transfer_views
 from cvcore.collection import Collection
-from cvcore.heat_maps import lay_over, paint
+from cvcore.heat_maps import enlarge, lay_over, paint
 from cvcore.transfer import Learned
 from cvcore.transfer_spec import TransferSpec
 from cvcore.transfer_views import Recognised
@@ -214,11 +214,9 @@ def _show_one(
 
 
 def _show_heat(say: Say, found: Recognised, names: tuple[str, ...]) -> None:
-    import cv2
-
     cells = np.maximum(found.cells, 0)
     size = len(found.seen)
-    values = cv2.resize(cells, (size, size)).astype(np.float32)
+    values = enlarge(cells, size)
     limit = float(cells.max()) or 1.0
     over = lay_over(found.seen, paint(values, signed=False, limit=limit), 0.5)
     name = names[int(found.probabilities.argmax())]
