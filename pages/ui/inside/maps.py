@@ -112,15 +112,7 @@ def _show_layer(say: Say, scene: Scene, layer: LayerMaps, *, common: bool) -> No
             scale_limit=(max(-layer.low, layer.high) or 1.0) if common else None,
             signed=layer.low < 0,
         )
-        st.caption(
-            say(
-                "From {low} to {high}, mean {mean}; {zero} % of it is zero.",
-                low=short(float(one.min())),
-                high=short(float(one.max())),
-                mean=short(float(one.mean())),
-                zero=f"{100 * float((one == 0).mean()):.0f}",
-            )
-        )
+        st.caption(in_numbers(say, one))
     height, width = layer.maps.shape[:2]
     # Wider than high, as the place on the screen is.
     columns = min(count, max(math.ceil(math.sqrt(count * 1.6 * height / width)), 1))
@@ -151,14 +143,7 @@ def _show_layer(say: Say, scene: Scene, layer: LayerMaps, *, common: bool) -> No
                 shape=(-(-count // columns), columns),
                 on_change=pick,
             ),
-            alt=say(
-                "{count} feature maps of {height} × {width}, from {low} to {high}",
-                count=count,
-                height=height,
-                width=width,
-                low=short(layer.low),
-                high=short(layer.high),
-            ),
+            alt=spoken(say, layer, count),
         )
         take_picture(say, grid, name=f"feature-maps-{layer.position}", key="in_maps_take")
     silent = int((np.abs(layer.maps).max(axis=(0, 1)) == 0).sum())
@@ -174,6 +159,29 @@ def _show_layer(say: Say, scene: Scene, layer: LayerMaps, *, common: bool) -> No
             "Maps that are zero everywhere for this picture: {silent}.", silent=silent
         )
     st.markdown(text)
+
+
+def in_numbers(say: Say, plane: FloatArray) -> str:
+    """Say a map's extremes, its mean, and how much of it is zero."""
+    return say(
+        "From {low} to {high}, mean {mean}; {zero} % of it is zero.",
+        low=short(float(plane.min())),
+        high=short(float(plane.max())),
+        mean=short(float(plane.mean())),
+        zero=f"{100 * float((plane == 0).mean()):.0f}",
+    )
+
+
+def spoken(say: Say, layer: LayerMaps, count: int) -> str:
+    """Say what a screen reader says instead of so many of a layer's maps."""
+    return say(
+        "{count} feature maps of {height} × {width}, from {low} to {high}",
+        count=count,
+        height=layer.maps.shape[0],
+        width=layer.maps.shape[1],
+        low=short(layer.low),
+        high=short(layer.high),
+    )
 
 
 def in_a_grid(painted: ByteArray, *, columns: int) -> ByteArray:
@@ -263,7 +271,6 @@ def _show_row(say: Say, scene: Scene, row: LayerMaps, *, chosen: int) -> None:
     def pick(_: int, column: int) -> None:
         address.apply({"in_layer": str(row.position), "in_map": column + 1})
 
-    height, width = row.maps.shape[:2]
     show_picture(
         in_a_grid(painted, columns=count),
         key=f"in_row_{row.position}",
@@ -285,14 +292,7 @@ def _show_row(say: Say, scene: Scene, row: LayerMaps, *, chosen: int) -> None:
             shape=(1, count),
             on_change=pick,
         ),
-        alt=say(
-            "{count} feature maps of {height} × {width}, from {low} to {high}",
-            count=count,
-            height=height,
-            width=width,
-            low=short(row.low),
-            high=short(row.high),
-        ),
+        alt=spoken(say, row, count),
     )
 
 

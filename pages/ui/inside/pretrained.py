@@ -18,7 +18,7 @@ from pages.ui import address, questions
 from pages.ui.inputs import choose, number
 from pages.ui.inside import heat, trust
 from pages.ui.inside.kernels import kernel_name
-from pages.ui.inside.maps import in_a_grid, paint, window_in
+from pages.ui.inside.maps import in_a_grid, in_numbers, paint, spoken, window_in
 from pages.ui.inside.take import take_picture
 from pages.ui.picture import ColourBar, Pick, short, show_picture
 from pages.ui.tables import table
@@ -219,15 +219,7 @@ def _show_layer(say: Say, layer: Row, maps: LayerMaps, *, common: bool) -> None:
             scale_limit=(max(-maps.low, maps.high) or 1.0) if common else None,
             signed=maps.low < 0,
         )
-        st.caption(
-            say(
-                "From {low} to {high}, mean {mean}; {zero} % of it is zero.",
-                low=short(float(plane.min())),
-                high=short(float(plane.max())),
-                mean=short(float(plane.mean())),
-                zero=f"{100 * float((plane == 0).mean()):.0f}",
-            )
-        )
+        st.caption(in_numbers(say, plane))
     # Large maps are shown smaller: 32 maps of 112 × 112 pixels would be megabytes.
     step = max(maps.maps.shape[0] // 56, 1)
     painted, bar = paint(maps.maps[::step, ::step, :count], maps, common=common)
@@ -254,14 +246,7 @@ def _show_layer(say: Say, layer: Row, maps: LayerMaps, *, common: bool) -> None:
                 shape=(lines, columns),
                 on_change=pick,
             ),
-            alt=say(
-                "{count} feature maps of {height} × {width}, from {low} to {high}",
-                count=count,
-                height=maps.maps.shape[0],
-                width=maps.maps.shape[1],
-                low=short(maps.low),
-                high=short(maps.high),
-            ),
+            alt=spoken(say, maps, count),
         )
         take_picture(say, grid, name=f"feature-maps-{layer.name}", key="large_maps_take")
     st.markdown(
@@ -302,14 +287,7 @@ def _show_row(say: Say, name: str, maps: LayerMaps, *, chosen: str) -> None:
             shape=(1, count),
             on_change=pick,
         ),
-        alt=say(
-            "{count} feature maps of {height} × {width}, from {low} to {high}",
-            count=count,
-            height=maps.maps.shape[0],
-            width=maps.maps.shape[1],
-            low=short(maps.low),
-            high=short(maps.high),
-        ),
+        alt=spoken(say, maps, count),
     )
 
 

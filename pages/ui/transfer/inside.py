@@ -6,21 +6,18 @@ from cvcore import transfer_views
 from cvcore.pretrained import Large, Photo
 from cvcore.transfer_views import Recognised
 from pages.ui import questions
-from pages.ui.collection_input import recall_collection
 from pages.ui.inputs import number
 from pages.ui.inside import pretrained
-from pages.ui.transfer.settings import choose_learned, names_of
+from pages.ui.transfer.settings import choose_learned
 from pages.ui.words import Say
 
 
 def show(say: Say) -> None:
     """Show what such a network does with one of the held-out pictures."""
-    token, collection = recall_collection(say)
-    learned = choose_learned(say, token, collection)
+    learned = choose_learned(say)
     if learned is None:
         return
-    spec, kept = learned
-    names = names_of(say, spec, kept)
+    spec, kept, names, collection = learned
     source = "astronaut"
     if spec.is_own:
         places = np.flatnonzero(kept.held)

@@ -10,7 +10,6 @@ from cvcore.transfer import Learned
 from cvcore.transfer_spec import TransferSpec
 from cvcore.transfer_views import Recognised
 from pages.ui import questions
-from pages.ui.collection_input import recall_collection
 from pages.ui.gallery import Tile, show_gallery
 from pages.ui.inputs import choose, number
 from pages.ui.picture import ColourBar, show_picture
@@ -19,7 +18,7 @@ from pages.ui.probabilities import show_probabilities
 from pages.ui.setup import friendly
 from pages.ui.tables import table
 from pages.ui.transfer.classes import thumbnail
-from pages.ui.transfer.settings import choose_learned, names_of
+from pages.ui.transfer.settings import choose_learned
 from pages.ui.words import Say, plain
 
 _PHOTOS = ("astronaut", "chelsea", "coffee", "horse", "rocket", "camera")
@@ -30,12 +29,10 @@ _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00",
 
 def show(say: Say) -> None:
     """Show the result of one of the ways."""
-    token, collection = recall_collection(say)
-    learned = choose_learned(say, token, collection)
+    learned = choose_learned(say)
     if learned is None:
         return
-    spec, kept = learned
-    names = names_of(say, spec, kept)
+    spec, kept, names, collection = learned
     left, right = st.columns([1.25, 1], gap="medium")
     with left:
         chosen = _show_held_out(say, spec, collection, kept, names)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from types import MappingProxyType
+from typing import NamedTuple
 
 import streamlit as st
 
@@ -27,6 +28,7 @@ from cvcore.transfer_spec import (
 )
 from pages.ui import address, questions
 from pages.ui.backbone_input import choose_backbone
+from pages.ui.collection_input import recall_collection
 from pages.ui.inputs import are_drawn, choose, decimal, number, switch, unseen
 from pages.ui.setup import friendly
 from pages.ui.words import Say
@@ -349,16 +351,34 @@ def _choose_training(say: Say, spec: TransferSpec, what: str) -> TransferSpec:
     )
 
 
-def choose_learned(
-    say: Say, token: str, collection: Collection
-) -> tuple[TransferSpec, Learned] | None:
+class Chosen(NamedTuple):
+    """One of the ways that were learned.
+
+    Parameters
+    ----------
+    spec : TransferSpec
+    kept : Learned
+    names : tuple of str
+        What the classes are called on the page.
+    collection : Collection
+        The visitor's, also where a data set was learned.
+    """
+
+    spec: TransferSpec
+    kept: Learned
+    names: tuple[str, ...]
+    collection: Collection
+
+
+def choose_learned(say: Say) -> Chosen | None:
     """Ask which of the ways that were learned is looked at; the settings are not drawn.
 
     Returns
     -------
-    (TransferSpec, Learned) or None
+    Chosen or None
         None where nothing is learned with these settings, which is said.
     """
+    token, collection = recall_collection(say)
     specs: dict[str, TransferSpec] = {}
     with friendly(say), unseen(), st.container(key="learned_hidden"):
         specs = choose_specs(say, token, collection)
@@ -373,16 +393,12 @@ def choose_learned(
             icon=":material/lightbulb:",
         )
         return None
-    names = {it: name for it, (name, _, _) in done.items()}
-    way = choose(say("Way"), names, key="result_way", default=next(reversed(names)))
-    return done[way][1:]
-
-
-def names_of(say: Say, spec: TransferSpec, kept: Learned) -> tuple[str, ...]:
-    """Return what the classes are called on the page."""
-    if spec.is_own:
-        return kept.names
-    return tuple(say(it) for it in DATASETS[spec.work].classes)
+    labels = {it: name for it, (name, _, _) in done.items()}
+    way = choose(say("Way"), labels, key="result_way", default=next(reversed(labels)))
+    _, spec, kept = done[way]
+    own = spec.is_own
+    names = kept.names if own else tuple(say(it) for it in DATASETS[spec.work].classes)
+    return Chosen(spec, kept, names, collection)
 
 
 def _choose_thawing(say: Say, spec: TransferSpec, classes: int, *, fine: bool) -> TransferSpec:

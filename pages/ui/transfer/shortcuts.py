@@ -8,20 +8,18 @@ from cvcore.heat_maps import lay_over, paint
 from cvcore.shortcuts import Shortcuts, Squares, spread
 from cvcore.transfer_views import Suspicion
 from pages.ui import questions
-from pages.ui.collection_input import recall_collection
 from pages.ui.picture import ColourBar, show_picture
 from pages.ui.tables import table
-from pages.ui.transfer.settings import choose_learned, names_of
+from pages.ui.transfer.settings import choose_learned
 from pages.ui.words import Say
 
 
 def show(say: Say) -> None:
     """Show what is left of the accuracy when places, or the light, are taken away."""
-    token, collection = recall_collection(say)
-    learned = choose_learned(say, token, collection)
+    learned = choose_learned(say)
     if learned is None:
         return
-    spec, kept = learned
+    spec, names = learned.spec, learned.names
     st.markdown(
         say(
             "A network that tells classes apart may have learned the wall behind them. Here the "
@@ -34,7 +32,7 @@ def show(say: Say) -> None:
         say("Cover place after place"),
         transfer_views.find_shortcuts,
         spec,
-        len(names_of(say, spec, kept)),
+        len(names),
         key="shortcuts_find",
         icon=":material/search:",
         primary=True,
