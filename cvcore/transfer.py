@@ -529,7 +529,7 @@ class _Teacher:
                 return None  # half an epoch is no row
             shown = self._show(inputs[part], rng)
             learned.append(self._score(part, *learn(shown, self._targets[part])))
-            self._tell(number + place / len(parts))
+            self._tell(number + (place + 1) / len(parts))
         held = [self._held[start : start + 64] for start in range(0, len(self._held), 64)]
         tested = [
             self._score(part, *test(inputs[part].astype(np.float32), self._targets[part]))
