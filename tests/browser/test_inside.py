@@ -2,20 +2,21 @@
 
 import re
 
-import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.helpers import Visit, sticking_out
+from pages.ui import inside
+from pages.ui.words import Say
+from tests.browser.helpers import Visit, settle, sticking_out
 
 MINUTE = 60_000
-VIEWS = {
+DRAWN = {
     "architecture": ".st-key-in_network svg",
     "maps": ".st-key-in_maps_grid img",
     "kernels": ".st-key-in_moved",
     "patterns": ".st-key-in_pattern img",
     "heat": ".st-key-in_heat_grad_cam_over img",
     "trust": ".st-key-in_trust_map img",
-    "surgery": "text=Nothing is changed yet",
+    "surgery": "text=아직 바꾼 것이 없습니다",
     "walk": ".st-key-in_walk_after img",
 }
 
@@ -27,11 +28,16 @@ def open_inside(visit: Visit, query: str, **how: object) -> Page:
     return page
 
 
-@pytest.mark.parametrize("view", VIEWS)
-def test_the_address_of_each_view_opens_it_on_a_phone(visit: Visit, view: str) -> None:
-    page = open_inside(visit, f"inside={view}", phone=True)
-    expect(page.locator(VIEWS[view]).first).to_be_visible(timeout=MINUTE)
-    assert sticking_out(page) == []
+def test_each_view_is_found_again_at_its_address_and_fits_a_phone(visit: Visit) -> None:
+    page = open_inside(visit, "lang=ko", phone=True)
+    for name, view in inside.VIEWS.items():
+        page.get_by_role("radio", name=Say("ko")(view.label), exact=True).click()
+        expect(page.locator(DRAWN[name]).first).to_be_visible(timeout=MINUTE)
+        settle(page)
+        assert name == "maps" or f"inside={name}" in page.url  # maps are what it opens on
+        assert sticking_out(page) == []
+    page.reload()
+    expect(page.locator(DRAWN["walk"]).first).to_be_visible(timeout=MINUTE)
 
 
 def test_a_map_is_chosen_with_the_arrow_keys_and_stands_in_the_address(visit: Visit) -> None:

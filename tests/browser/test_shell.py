@@ -7,7 +7,7 @@ from playwright.sync_api import Page, expect
 
 from pages.ui.registry import PAGES
 from pages.ui.words import Say
-from tests.browser.helpers import Visit, settle
+from tests.browser.helpers import Visit, no_stack_trace, settle
 from tools.app_server import AppServer
 
 NAMES = [page.name for page in PAGES]
@@ -26,18 +26,10 @@ def follow_link(page: Page, name: str, language: str) -> None:
     menu = page.get_by_role("button", name="Expand sidebar")
     if menu.is_visible():  # on a phone the pages fold away
         menu.click()
-    page.get_by_role("link", name=Say(language)(TITLES[name])).click()
+    page.get_by_role("link", name=Say(language)(TITLES[name]), exact=True).click()
 
 
-@pytest.mark.parametrize(("language", "phone"), [("en", False), ("ko", True)])
-@pytest.mark.parametrize("name", NAMES)
-def test_every_page_opens_in_both_languages_wide_and_on_a_phone(
-    visit: Visit, name: str, language: str, phone: bool
-) -> None:
-    expect_page(visit(name, language=language, phone=phone), name, language)
-
-
-@pytest.mark.parametrize("name", ["filters", "inside", "transfer"])
+@pytest.mark.parametrize("name", ["filters", "inside"])
 def test_an_address_opened_on_a_fresh_server_shows_its_page_and_heeds_the_first_click(
     visit: Visit, fresh_server: AppServer, name: str
 ) -> None:
@@ -49,12 +41,16 @@ def test_an_address_opened_on_a_fresh_server_shows_its_page_and_heeds_the_first_
         expect(page.get_by_role("link", name=Say("ko")(TITLES[other]), exact=True)).to_be_visible()
 
 
-@pytest.mark.parametrize("phone", [False, True], ids=["wide", "phone"])
-def test_the_navigation_leads_from_every_page_to_the_next(visit: Visit, phone: bool) -> None:
-    page = visit(NAMES[0], phone=phone)
+@pytest.mark.parametrize(("language", "phone"), [("en", False), ("ko", True)])
+def test_the_navigation_leads_from_every_page_to_the_next(
+    visit: Visit, language: str, phone: bool
+) -> None:
+    page = visit(NAMES[0], language=language, phone=phone)
     for name in (*NAMES[1:], NAMES[0]):
-        follow_link(page, name, "en")
-        expect_page(page, name, "en")
+        follow_link(page, name, language)
+        expect_page(page, name, language)
+        settle(page)
+        no_stack_trace(page)
 
 
 def test_the_address_without_a_page_opens_the_first(visit: Visit) -> None:
@@ -91,7 +87,7 @@ def test_the_language_switch_survives_a_change_of_page_and_a_reload(
     expect_page(page, "train", "en")
 
 
-@pytest.mark.parametrize("name", ["filters", "train", "inside", "transfer"])
+@pytest.mark.parametrize("name", ["filters", "transfer"])
 def test_nonsense_in_the_address_leaves_the_page_as_it_is(visit: Visit, name: str) -> None:
     nonsense = "lang=xx&stride=banana&size=-1&picture=../../etc&run=%00&foo=1"
     expect_page(visit(f"{name}?{nonsense}"), name, "en")
@@ -102,7 +98,7 @@ def test_a_setting_that_the_page_does_not_know_is_named_in_a_sentence(visit: Vis
     expect(page.get_by_text("The address held settings")).to_contain_text("stride")
 
 
-@pytest.mark.parametrize("name", ["filters", "train", "transfer"])
+@pytest.mark.parametrize("name", ["filters", "transfer"])
 def test_a_dark_room_gets_a_dark_page(visit: Visit, name: str) -> None:
     page = visit(name, dark=True)
     expect_page(page, name, "en")

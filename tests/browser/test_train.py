@@ -186,8 +186,7 @@ def test_the_page_opens_on_a_run_that_ends_with_its_test_pictures(
     expect(page.get_by_role("button", name="Play")).to_be_visible()  # it has stopped by itself
 
 
-@pytest.mark.parametrize("phone", [False, True], ids=["wide", "phone"])
-@pytest.mark.parametrize("language", ["en", "ko"])
+@pytest.mark.parametrize(("language", "phone"), [("en", False), ("ko", True)])
 def test_the_address_of_a_finished_run_opens_at_once_and_without_an_engine(
     visit: Visit, fresh_server: AppServer, language: str, phone: bool
 ) -> None:
