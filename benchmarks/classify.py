@@ -16,6 +16,7 @@ import numpy as np
 from benchmarks.measure import report
 from cvcore import backbones, classify, samples
 from cvcore.engine import Engine
+from cvcore.pretrained import Photo
 from cvcore.runs import RunStore
 from cvcore.transfer_spec import Framing
 from cvcore.waking import import_tensorflow
@@ -56,7 +57,7 @@ def main() -> int:
                 if photo not in samples.SAMPLES:
                     continue
                 asked = time.perf_counter()
-                answer = engine.ask(classify.classify, photo, NAME, how)
+                answer = engine.ask(classify.classify, NAME, Photo(source=photo, framing=how))
                 answer.wait(300)
                 if answer.state != "ready":
                     raise RuntimeError(str(answer.error))

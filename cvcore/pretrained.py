@@ -1,6 +1,6 @@
 """What happens inside a large network: a backbone, or one that has learned on top of one.
 
-All functions but `Large` are jobs for a worker (`cvcore.engine.client.Engine`). Such networks
+Its functions from `rows` on are jobs for a worker (`cvcore.engine.client.Engine`). Such networks
 are not made by this laboratory: their layers have names, and what a layer is, Keras says.
 """
 
@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -24,6 +24,9 @@ from cvcore.subjects import Fill
 from cvcore.transfer_spec import Framing, TransferSpec
 from cvcore.trust import Curves, Falls
 from cvcore.waking import import_tensorflow
+
+if TYPE_CHECKING:
+    from cvcore.transfer_models import Transferred
 
 STEPS = 40
 """Of an ascent."""
@@ -122,22 +125,45 @@ class Kernels:
     found: Resemblance | None
 
 
-class _Opened:
-    """A network that is built, with its layers by name."""
+class Opened:
+    """A network that is built, for all questions about it.
+
+    Parameters
+    ----------
+    network : Large
+
+    Attributes
+    ----------
+    size : int
+        Pixels a side of what it sees.
+    learned : Transferred
+        Only where something was learned on top of a backbone.
+    scores : keras.Model
+        From the picture to the scores before softmax.
+    layers : dict of str to keras.Layer
+        From the input on, by their names in a fresh process.
+    last : str
+        The last of them that gives feature maps of more than one cell.
+    send : callable
+        Sends pictures through `scores`, as `cvcore.transfer.sender` does.
+    """
+
+    learned: "Transferred"
 
     def __init__(self, network: Large) -> None:
         from cvcore import backbone_models
 
         if network.spec is None:
             self.size = backbones.entry_of(network.backbone).size
-            model = backbone_models.build(network.backbone, size=self.size, top=True)
-            self.scores = model
+            self.scores = backbone_models.build(network.backbone, size=self.size, top=True)
         else:
             self.size = network.spec.size
-            self.scores = transfer.restore(network.spec, network.classes).scores
+            self.learned = transfer.restore(network.spec, network.classes)
+            self.scores = self.learned.scores
         names = backbone_models.names_of(self.scores)
         self.layers: dict[str, Any] = dict(zip(names, self.scores.layers, strict=True))
-        # All at once, so that heat maps and curves do not trace it again and again.
+        with_maps = [it for it, layer in self.layers.items() if _has_maps(layer)]
+        self.last = [it for it in with_maps if self.layers[it].output.shape[1] > 1][-1]
         self.send = transfer.sender(self.scores)
 
     def layer(self, name: str, *, maps: bool = False, kernel: bool = False) -> Any:
@@ -164,20 +190,55 @@ class _Opened:
 
 
 @contextmanager
-def _opened(network: Large) -> Iterator[_Opened]:
+def opened(network: Large) -> Iterator[Opened]:
+    """Open a network, or find it open: it is built once, and asked by one job at a time.
+
+    Raises
+    ------
+    SettingError
+        If there is no such backbone, or the host does not allow it.
+    AssetError
+        If its weights are not on this computer, or are damaged.
+    EngineError
+        If what was learned on top of it is no longer kept.
+    """
     import_tensorflow()
-    kept_at = transfer.kept_at(network.spec) if network.spec is not None else 0.0
     with _lock:
-        yield _open(network, kept_at)
+        if network.spec is None:
+            yield _open_backbone(network)
+        else:
+            yield _open_learned(network, transfer.kept_at(network.spec))
+
+
+@contextmanager
+def learned(spec: TransferSpec, classes: int) -> "Iterator[Transferred]":
+    """Open, as `opened` does, what was learned on top of a backbone."""
+    with opened(Large(backbone=spec.backbone, spec=spec, classes=classes)) as network:
+        yield network.learned
 
 
 @lru_cache(maxsize=2)
-def _open(network: Large, kept_at: float) -> _Opened:
+def _open_backbone(network: Large) -> Opened:
+    ready = Opened(network)
+    # Traced here, so that the first photo's time is the network's own.
+    ready.send(np.zeros((1, ready.size, ready.size, 3), np.uint8))
+    return ready
+
+
+@lru_cache(maxsize=3)
+def _open_learned(network: Large, kept_at: float) -> Opened:
     del kept_at  # one that was trained anew is another
-    return _Opened(network)
+    return Opened(network)
 
 
-def _see(photo: Photo, size: int) -> ByteArray:
+def see(photo: Photo, size: int) -> ByteArray:
+    """Return what a network of this input size sees of a photo: uint8, (size, size, 3).
+
+    Raises
+    ------
+    PictureError
+        If the photo is no longer kept.
+    """
     from cvcore.framing import frame
 
     own = bool(photo.work)
@@ -193,7 +254,7 @@ def rows(url: str, network: Large) -> tuple[Row, ...]:  # noqa: ARG001 - every j
     SettingError, AssetError, EngineError
         If it cannot be opened.
     """
-    with _opened(network) as it:
+    with opened(network) as it:
         return tuple(
             Row(
                 name=name,
@@ -245,8 +306,8 @@ def maps(url: str, network: Large, photo: Photo, layer: str) -> tuple[ByteArray,
     PictureError, SettingError, AssetError, EngineError
         If photo, layer or network cannot be had.
     """
-    with _opened(network) as it:
-        seen = _see(photo, it.size)
+    with opened(network) as it:
+        seen = see(photo, it.size)
         (found,) = _pass(it, seen, [layer])
         position = list(it.layers).index(layer) + 1
     return seen, describe(position, found, found.shape[2])
@@ -259,11 +320,11 @@ def overview(
     shown: int,
 ) -> tuple[tuple[str, LayerMaps], ...]:
     """Return the first maps of some layers from the input to the end, with the layers' names."""
-    with _opened(network) as it:
+    with opened(network) as it:
         known = [name for name, layer in it.layers.items() if _has_maps(layer)]
         places = np.unique(np.linspace(0, len(known) - 1, min(_ROWS, len(known))).astype(int))
         chosen = [known[place] for place in places.tolist()]
-        found = _pass(it, _see(photo, it.size), chosen)
+        found = _pass(it, see(photo, it.size), chosen)
         order = list(it.layers)
     return tuple(
         (name, describe(order.index(name) + 1, values, shown))
@@ -271,7 +332,7 @@ def overview(
     )
 
 
-def _pass(network: _Opened, seen: ByteArray, names: list[str]) -> list[FloatArray]:
+def _pass(network: Opened, seen: ByteArray, names: list[str]) -> list[FloatArray]:
     import keras
 
     outputs = [network.layer(name, maps=True).output for name in names]
@@ -288,7 +349,7 @@ def kernels(url: str, network: Large, layer: str, channel: int) -> Kernels:  # n
     SettingError, AssetError, EngineError
         If there is no such layer, or the network cannot be opened.
     """
-    with _opened(network) as it:
+    with opened(network) as it:
         weights = np.asarray(_weights(it.layer(layer, kernel=True)))
     rows, columns, channels = weights.shape[:3]
     one: FloatArray = np.ascontiguousarray(weights[:, :, min(max(channel, 0), channels - 1)])
@@ -316,7 +377,7 @@ def heat(
     network : Large
     photo : Photo
     layer : str
-        For Grad-CAM and HiResCAM: one that gives maps.
+        One that gives maps; looked at by Grad-CAM and HiResCAM alone.
     label : int
     method : {'grad_cam', 'hires_cam', 'occlusion', 'gradient', 'gradient_input'}
 
@@ -325,11 +386,11 @@ def heat(
     PictureError, SettingError, AssetError, EngineError
         If photo, class, layer or network cannot be had.
     """
-    with _opened(network) as it:
-        return _heat(it, _see(photo, it.size), layer, label, method)
+    with opened(network) as it:
+        return _heat(it, see(photo, it.size), layer, label, method)
 
 
-def _heat(network: _Opened, seen: ByteArray, layer: str, label: int, method: Method) -> HeatMap:
+def _heat(network: Opened, seen: ByteArray, layer: str, label: int, method: Method) -> HeatMap:
     import keras
     import tensorflow as tf
 
@@ -408,8 +469,8 @@ def curves(
     """
     from cvcore.opened import softmax
 
-    with _opened(network) as it:
-        found = _heat(it, _see(photo, it.size), layer, label, method)
+    with opened(network) as it:
+        found = _heat(it, see(photo, it.size), layer, label, method)
         order = trust.ranked(found)
         orders = np.stack([order, order[::-1], *trust.random_orders(order.size)[:3]])
         parts = []
@@ -440,7 +501,7 @@ def ascend(url: str, network: Large, layer: str, one: int, seed: int) -> Ascent:
     SettingError, AssetError, EngineError
         If there is no such layer or filter, or the network cannot be opened.
     """
-    with _opened(network) as it:
+    with opened(network) as it:
         chosen = it.layer(layer, maps=True)
         count = int(chosen.output.shape[-1])
         if not 0 <= one < count:

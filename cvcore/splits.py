@@ -48,24 +48,3 @@ def hold_out(labels: IntArray, groups: IntArray, share: float, seed: int) -> Boo
             held[members[place]] = True
             taken += tallies[place]
     return held
-
-
-def leave_out(labels: IntArray, groups: IntArray, count: int, splits: int, seed: int) -> BoolArray:
-    """Choose several times which pictures to hold out: about so many of each class.
-
-    Parameters
-    ----------
-    labels, groups
-        As `hold_out` takes them.
-    count : int
-        Pictures of each class.
-    splits : int
-    seed : int
-
-    Returns
-    -------
-    ndarray of bool, shape (splits, n)
-    """
-    smallest = int(np.bincount(labels).min())
-    seeds = np.random.SeedSequence(seed).generate_state(splits)
-    return np.stack([hold_out(labels, groups, min(count / smallest, 0.9), int(it)) for it in seeds])

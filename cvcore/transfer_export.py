@@ -178,7 +178,7 @@ def pack(url: str, spec: TransferSpec, classes: int) -> bytes:  # noqa: ARG001 -
     scores = {
         name: {
             kind: values.tolist()
-            for kind, values in both_said(whole, images.to_colour(images.decode(data))).items()
+            for kind, values in said(whole, images.to_colour(images.decode(data))).items()
         }
         for name, data in files.items()
     }
@@ -238,13 +238,14 @@ def in_one(spec: TransferSpec, network: "keras.Model", names: tuple[str, ...]) -
     return keras.Model(photo, outputs, name="classifier")
 
 
-def said(model: "keras.Model", image: ByteArray) -> FloatArray:
-    """Return the probabilities of a picture, uint8 of shape (height, width, 3)."""
-    return both_said(model, image)["probabilities"]
+def said(model: "keras.Model", image: ByteArray) -> dict[str, FloatArray]:
+    """Return what a packed model says of a picture, uint8 of shape (height, width, 3).
 
-
-def both_said(model: "keras.Model", image: ByteArray) -> dict[str, FloatArray]:
-    """Return the probabilities of a picture, and its scores before softmax or sigmoid."""
+    Returns
+    -------
+    dict of str to ndarray of float32, shape (classes,)
+        ``probabilities``, and ``scores`` before softmax or sigmoid.
+    """
     shown = model(image[np.newaxis].astype(np.float32))
     return {kind: np.asarray(shown[kind])[0] for kind in ("probabilities", "scores")}
 

@@ -1,11 +1,10 @@
 """What a page asks a worker about networks that are to learn, and about those that have."""
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 
-from cvcore import backbones, pace, shortcuts, splits, transfer, work_store
+from cvcore import backbones, pace, pretrained, shortcuts, splits, transfer, work_store
 from cvcore.arrays import ByteArray, FloatArray, IntArray
 from cvcore.heat_maps import grad_cam
 from cvcore.transfer_spec import TransferSpec
@@ -182,6 +181,7 @@ def recognise(
         If the photo is no longer kept.
     """
     import_tensorflow()
+    import keras
     import tensorflow as tf
 
     from cvcore import photos
@@ -189,31 +189,25 @@ def recognise(
 
     image = work_store.original(spec.work, picture) if own else photos.whole(picture)
     seen = frame(image, spec.size, spec.framing)
-    network, both = _restored(spec, classes, transfer.kept_at(spec))
-    with tf.GradientTape() as tape:
-        maps, scores = both(seen[np.newaxis].astype(np.float32), training=False)
-        raw = np.asarray(network.network.layers[-1](scores))
-        said = transfer.both_sides(raw)[0]
-        chosen = int(said.argmax()) if label < 0 else label
-        single = scores.shape[1] == 1
-        score = (scores[0, 0] if chosen == 0 else -scores[0, 0]) if single else scores[0, chosen]
-    slopes = tape.gradient(score, maps)
+    shown = seen[np.newaxis].astype(np.float32)
+    with pretrained.learned(spec, classes) as network:
+        both = keras.Model(network.network.input, (network.maps, network.scores.output))
+        with tf.GradientTape() as tape:
+            maps, scores = both(shown, training=False)
+            raw = np.asarray(network.network.layers[-1](scores))
+            said = transfer.both_sides(raw)[0]
+            chosen = int(said.argmax()) if label < 0 else label
+            score = scores[0, 0] if scores.shape[1] == 1 else scores[0, chosen]
+            if scores.shape[1] == 1 and chosen > 0:
+                score = -score
+        slopes = tape.gradient(score, maps)
+        features = np.asarray(network.body(shown, training=False))[0]
     return Recognised(
         seen=seen,
         probabilities=said,
         cells=grad_cam(np.asarray(maps)[0], np.asarray(slopes)[0]),
-        features=np.asarray(network.body(seen[np.newaxis].astype(np.float32), training=False))[0],
+        features=features,
     )
-
-
-@lru_cache(maxsize=3)
-def _restored(spec: TransferSpec, classes: int, kept_at: float):  # type: ignore[no-untyped-def]  # Keras has no types
-    import keras
-
-    del kept_at  # one that was trained anew is another
-    network = transfer.restore(spec, classes)
-    both = keras.Model(network.network.input, (network.maps, network.scores.output))
-    return network, both
 
 
 # -- does it look at the thing?
@@ -254,7 +248,8 @@ def find_shortcuts(url: str, spec: TransferSpec, classes: int) -> Suspicion:  # 
     import_tensorflow()
     pictures = transfer.load(spec)
     held = np.flatnonzero(pictures.held)[:SHORTCUT_PICTURES]
-    send = transfer.sender(transfer.restore(spec, classes).network)
+    with pretrained.learned(spec, classes) as network:
+        send = transfer.sender(network.network)
     images = pictures.images[held]
     found = shortcuts.find(
         images,

@@ -5,6 +5,7 @@ import streamlit as st
 from cvcore import backbones
 from cvcore.backbones import BACKBONES, PREPROCESSING
 from cvcore.engine import engine
+from cvcore.transfer_spec import Framing
 from pages.ui import questions
 from pages.ui.inputs import are_drawn, choose
 from pages.ui.setup import explain
@@ -50,6 +51,30 @@ def choose_backbone(say: Say, *, top: bool, key: str = "backbone") -> str:
         default=names[0],
         help=say("A network trained on 1.3 million photos of ImageNet's thousand classes."),
     )
+
+
+def choose_framing(say: Say, *, key: str) -> Framing:
+    """Ask how a photo is brought to the square that a network sees.
+
+    Parameters
+    ----------
+    say : Say
+    key : str
+        The widget's key and its name in the address.
+    """
+    ways = {"crop": say("Middle"), "squeeze": say("Squeezed")}
+    chosen = choose(
+        say("How it is made square"),
+        ways,
+        key=key,
+        default="crop",
+        style="segments",
+        help=say(
+            "The largest square in the middle, or the whole picture, squeezed: what is "
+            "outside the square the network never sees."
+        ),
+    )
+    return "squeeze" if chosen == "squeeze" else "crop"
 
 
 def ask_for_weights(say: Say, name: str, *, top: bool, key: str) -> bool:

@@ -6,7 +6,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import FilePayload, Page, expect
+from playwright.sync_api import Error, FilePayload, Page, expect
 
 from tests.browser.helpers import Visit, settle, sticking_out
 
@@ -93,6 +93,19 @@ def test_classes_are_brought_learned_and_found_again_by_their_address_alone(
     assert sticking_out(phone) == []
 
 
+def search(page: Page, place: str, words: str, option: str) -> None:
+    """Type into a long list until it offers an option; what moves the page closes the list."""
+    for _ in range(5):
+        page.locator(place).fill("")
+        page.locator(place).press_sequentially(words)
+        try:
+            page.get_by_role("option", name=option).wait_for(timeout=3_000)
+        except Error:
+            continue
+        return
+    raise AssertionError(option)
+
+
 def test_a_photo_is_named_on_a_phone_and_another_class_asked_for_with_the_keyboard(
     visit: Visit,
 ) -> None:
@@ -100,9 +113,7 @@ def test_a_photo_is_named_on_a_phone_and_another_class_asked_for_with_the_keyboa
     expect(page.get_by_text("espresso").first).to_be_visible(timeout=MINUTE)
     expect(page.locator(".st-key-photo_map img")).to_be_visible(timeout=MINUTE)
     settle(page)
-    page.locator(".st-key-photo_class input").focus()
-    page.keyboard.type("Egyptian")
-    expect(page.get_by_role("option", name="Egyptian cat")).to_be_visible()
+    search(page, ".st-key-photo_class input", "Egyptian", "Egyptian cat")
     page.keyboard.press("Enter")
     page.wait_for_url(re.compile("photo_class=285"))
     expect(page.locator(".st-key-photo_map figcaption")).to_contain_text("Egyptian cat")

@@ -11,7 +11,7 @@ from cvcore import backbones, classify, photos, shelf
 from cvcore.backbones import BACKBONES
 from cvcore.display import encode_png
 from cvcore.errors import AssetError, PictureError, SettingError
-from cvcore.heat_maps import grad_cam
+from cvcore.pretrained import Photo
 
 pytestmark = pytest.mark.usefixtures("keras_home")
 
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.usefixtures("keras_home")
     [("chelsea", "Egyptian cat", 0.4), ("coffee", "espresso", 0.7), ("rocket", "missile", 0.5)],
 )
 def test_the_usual_network_names_known_photos(photo: str, name: str, at_least: float) -> None:
-    found = classify.classify("", photo, "MobileNetV2", "crop")
+    found = classify.classify("", "MobileNetV2", Photo(source=photo))
     assert found.names[0] == name
     assert found.probabilities[found.labels[0]] >= at_least
     assert found.seen.shape == (224, 224, 3)
@@ -35,37 +35,12 @@ def test_the_usual_network_names_known_photos(photo: str, name: str, at_least: f
 def test_it_says_what_keras_own_network_says() -> None:
     import keras
 
-    found = classify.classify("", "chelsea", "MobileNet-0.25", "squeeze")
+    found = classify.classify("", "MobileNet-0.25", Photo(source="chelsea", framing="squeeze"))
     reference = keras.applications.MobileNet(
         alpha=0.25, weights=BACKBONES["MobileNet-0.25"].file(top=True).place
     )
     seen = keras.applications.mobilenet.preprocess_input(found.seen[np.newaxis].astype("float32"))
     assert_allclose(found.probabilities, np.asarray(reference(seen))[0], atol=1e-4)
-
-
-def test_grad_cam_is_class_activation_mapping_where_a_network_ends_in_means() -> None:
-    # MobileNetV2 ends in the mean of each map and one dense layer: the map of a class is there
-    # the sum of the feature maps, weighed by the class's weights (Zhou et al. 2016).
-    import keras
-
-    label = 285
-    found = classify.heat("", "chelsea", "MobileNetV2", "crop", label)
-    from cvcore import backbone_models
-
-    model = backbone_models.build("MobileNetV2", size=224, top=True)
-    last = classify.last_maps(model)
-    assert (last.name, found.layer) == ("out_relu", "out_relu")
-    seen = found.seen[np.newaxis].astype(np.float32)
-    maps = np.asarray(keras.Model(model.input, last.output)(seen, training=False))[0]
-    weights = np.asarray(model.layers[-1].kernel)[:, label]
-    cam = maps @ weights
-    assert np.corrcoef(cam.ravel(), found.cells.ravel())[0, 1] >= 0.999
-    assert found.score == pytest.approx(
-        float(cam.mean() + np.asarray(model.layers[-1].bias)[label]), abs=1e-3
-    )
-    assert_allclose(
-        found.cells, grad_cam(maps, np.broadcast_to(weights / 49, maps.shape)), atol=1e-5
-    )
 
 
 def test_an_own_photo_is_named_and_no_longer_kept_when_it_is_gone(
@@ -74,32 +49,25 @@ def test_an_own_photo_is_named_and_no_longer_kept_when_it_is_gone(
     monkeypatch.setenv("CVCORE_PICTURES", str(tmp_path))
     image = photos.load("coffee")
     token = shelf.keep(encode_png(image))
-    own = classify.classify("", token, "MobileNetV2", "crop")
-    ready = classify.classify("", "coffee", "MobileNetV2", "crop")
+    own = classify.classify("", "MobileNetV2", Photo(source=token))
+    ready = classify.classify("", "MobileNetV2", Photo(source="coffee"))
     assert_array_equal(own.probabilities, ready.probabilities)
     for path in tmp_path.rglob("*"):
         if path.is_file():
             path.unlink()
     photos.load.cache_clear()
     with pytest.raises(PictureError):
-        classify.classify("", token, "MobileNetV2", "crop")
-
-
-@pytest.mark.parametrize("label", [-1, 1000])
-def test_a_class_that_there_is_not_is_refused(label: int) -> None:
-    with pytest.raises(SettingError) as refused:
-        classify.heat("", "coffee", "MobileNetV2", "crop", label)
-    assert refused.value.values == {"last": 999, "label": label}
+        classify.classify("", "MobileNetV2", Photo(source=token))
 
 
 def test_a_backbone_that_is_not_here_or_not_allowed_is_named(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     with pytest.raises(AssetError, match="not on this computer"):
-        classify.classify("", "coffee", "ResNet50", "crop")
+        classify.classify("", "ResNet50", Photo(source="coffee"))
     monkeypatch.setenv("CVCORE_BACKBONES", "MobileNetV2")
     with pytest.raises(SettingError, match="not offered"):
-        classify.classify("", "coffee", "ResNet50", "crop")
+        classify.classify("", "ResNet50", Photo(source="coffee"))
 
 
 def test_names_come_in_the_order_of_keras_decode_predictions() -> None:

@@ -11,6 +11,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from cvcore import backbone_models, classify, pretrained, transfer, transfer_views, work_store
 from cvcore.convolution import convolve_layer
 from cvcore.errors import AssetError, PictureError, SettingError
+from cvcore.heat_maps import grad_cam
 from cvcore.pretrained import Large, Photo
 from cvcore.transfer_spec import Head, TransferSpec
 from tests.collections_of import lecture
@@ -80,18 +81,32 @@ def test_kernels_are_seen_by_a_channel_and_depthwise_ones_by_their_own(
     assert pretrained.kernels("", SMALL, "conv_pw_3", 0).found is None  # 1 × 1
 
 
-def test_grad_cam_is_the_one_of_the_photo_page() -> None:
+def test_grad_cam_is_class_activation_mapping_where_a_network_ends_in_means() -> None:
+    # MobileNetV2 ends in the mean of each map and one dense layer: the map of a class is there
+    # the sum of the feature maps, weighed by the class's weights (Zhou et al. 2016).
     label = 285
     large = Large(backbone="MobileNetV2")
-    mine = pretrained.heat("", large, CAT, "out_relu", label, "grad_cam")
-    theirs = classify.heat("", "chelsea", "MobileNetV2", "crop", label)
-    assert_allclose(mine.cells, theirs.cells, atol=1e-4)
-    assert mine.score == pytest.approx(theirs.score, abs=1e-3)
-    said = classify.classify("", "chelsea", "MobileNetV2", "crop")
-    assert mine.probability == pytest.approx(float(said.probabilities[label]), abs=1e-4)
+    said = classify.classify("", "MobileNetV2", CAT)
+    assert said.layer == "out_relu"
+    found = pretrained.heat("", large, CAT, said.layer, label, "grad_cam")
+    model = backbone_models.build("MobileNetV2", size=224, top=True)
+    last = model.get_layer("out_relu")
+    seen = found.image[np.newaxis].astype(np.float32)
+    maps = np.asarray(keras.Model(model.input, last.output)(seen, training=False))[0]
+    weights = np.asarray(model.layers[-1].kernel)[:, label]
+    cam = maps @ weights
+    assert np.corrcoef(cam.ravel(), found.cells.ravel())[0, 1] >= 0.999
+    assert found.score == pytest.approx(
+        float(cam.mean() + np.asarray(model.layers[-1].bias)[label]), abs=1e-3
+    )
+    assert_allclose(
+        found.cells, grad_cam(maps, np.broadcast_to(weights / 49, maps.shape)), atol=1e-5
+    )
+    assert found.score == pytest.approx(float(said.scores[label]), abs=1e-3)
+    assert found.probability == pytest.approx(float(said.probabilities[label]), abs=1e-4)
     # Where only means follow, both ways of weighing are the same.
     other = pretrained.heat("", large, CAT, "out_relu", label, "hires_cam")
-    assert_allclose(other.cells, mine.cells, atol=1e-4)
+    assert_allclose(other.cells, found.cells, atol=1e-4)
 
 
 def test_the_gradient_says_what_a_small_change_does() -> None:

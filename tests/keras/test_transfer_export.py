@@ -148,7 +148,11 @@ def test_a_sigmoid_and_a_squeezed_picture_are_taken_along(spec: TransferSpec) ->
     pictures = [it.name for _, it in work_store.load(spec.work).pictures()]
     for place in (0, 17, 29):
         image = work_store.original(spec.work, pictures[place])
-        assert_allclose(transfer_export.said(whole, image), learned.probabilities[place], atol=1e-4)
+        assert_allclose(
+            transfer_export.said(whole, image)["probabilities"],
+            learned.probabilities[place],
+            atol=1e-4,
+        )
 
 
 def test_nothing_is_left_that_predicts_at_random(spec: TransferSpec) -> None:

@@ -150,7 +150,7 @@ def test_a_photo_is_named_with_the_numbers_of_the_network(engine: AtOnce) -> Non
     assert not page.exception
     assert "Score of Egyptian cat before softmax" in texts(page)
     asked = [it for it in engine.made if it[0].__name__ == "heat"]
-    assert asked[-1][-1] == 285
+    assert asked[-1][-2] == 285
 
 
 def test_weights_that_are_not_here_are_offered_and_a_failure_leaves_the_page_usable(

@@ -7,8 +7,7 @@ from cvcore import backbones, classify
 from cvcore.classify import Classified
 from cvcore.pretrained import Large, Photo
 from pages.ui import address, questions
-from pages.ui.backbone_input import ask_for_weights, choose_backbone
-from pages.ui.inputs import choose
+from pages.ui.backbone_input import ask_for_weights, choose_backbone, choose_framing
 from pages.ui.inside import pretrained
 from pages.ui.picture_input import choose_picture
 from pages.ui.probabilities import show_probabilities
@@ -21,14 +20,7 @@ def show(say: Say, experiment: DeltaGenerator) -> None:
     """Ask for backbone and photo, and show in the other column what happens inside."""
     name = choose_backbone(say, top=True)
     photo = choose_picture(say, key="photo", among=PHOTOS)
-    framing = choose(
-        say("How it is made square"),
-        {"crop": say("Middle"), "squeeze": say("Squeezed")},
-        key="framing",
-        default="crop",
-        style="segments",
-    )
-    shown = Photo(source=photo.source, framing="squeeze" if framing == "squeeze" else "crop")
+    shown = Photo(source=photo.source, framing=choose_framing(say, key="framing"))
     address.report_ignored(say)
     if not name:
         return
@@ -37,7 +29,7 @@ def show(say: Say, experiment: DeltaGenerator) -> None:
             return
         said = questions.ask(
             say,
-            (classify.classify, shown.source, name, shown.framing),
+            (classify.classify, name, shown),
             key="large_classified",
             meanwhile=say("{name} is being loaded and asked.", name=name),
         )

@@ -3,13 +3,13 @@
 import numpy as np
 import streamlit as st
 
-from cvcore import backbones, classify
+from cvcore import backbones, classify, pretrained
 from cvcore.backbones import BACKBONES, PREPROCESSING
-from cvcore.classify import Classified, PhotoHeat
-from cvcore.heat_maps import enlarge, lay_over, paint
-from cvcore.transfer_spec import Framing
+from cvcore.classify import Classified
+from cvcore.heat_maps import HeatMap, lay_over, paint
+from cvcore.pretrained import Large, Photo
 from pages.ui import questions
-from pages.ui.backbone_input import ask_for_weights, choose_backbone, show_backbones
+from pages.ui.backbone_input import ask_for_weights, choose_backbone, choose_framing, show_backbones
 from pages.ui.inputs import choose, number, switch
 from pages.ui.inside.take import take_picture
 from pages.ui.picture import ColourBar, short, show_picture
@@ -28,32 +28,22 @@ def show(say: Say) -> None:
     with controls:
         photo = choose_picture(say, key="photo", among=PHOTOS)
         name = choose_backbone(say, top=True)
-        framing = choose(
-            say("How it is made square"),
-            {"crop": say("Middle"), "squeeze": say("Squeezed")},
-            key="framing",
-            default="crop",
-            style="segments",
-            help=say(
-                "The largest square in the middle, or the whole picture, squeezed: what is "
-                "outside the square the network never sees."
-            ),
-        )
+        framing = choose_framing(say, key="framing")
     if not name:
         return
     with experiment:
         if not ask_for_weights(say, name, top=True, key="photo_weights"):
             show_backbones(say)
             return
-        _show_answers(say, photo.source, name, "squeeze" if framing == "squeeze" else "crop")
+        _show_answers(say, name, Photo(source=photo.source, framing=framing))
         with st.expander(say("All backbones in numbers"), icon=":material/table:"):
             show_backbones(say)
 
 
-def _show_answers(say: Say, source: str, name: str, framing: Framing) -> None:
+def _show_answers(say: Say, name: str, photo: Photo) -> None:
     said = questions.ask(
         say,
-        (classify.classify, source, name, framing),
+        (classify.classify, name, photo),
         key="photo_classified",
         meanwhile=say("{name} is being loaded and asked.", name=name),
     )
@@ -74,9 +64,12 @@ def _show_answers(say: Say, source: str, name: str, framing: Framing) -> None:
             help=say("Red speaks for the class, blue against it: the map before ReLU."),
         )
     with left:
-        heats = questions.ask(say, (classify.heat, source, name, framing, label), key="photo_heat")
+        network, method = Large(backbone=name), "grad_cam"
+        heats = questions.ask(
+            say, (pretrained.heat, network, photo, answer.layer, label, method), key="photo_heat"
+        )
         if heats is not None:
-            _show_heat(say, heats[0], label, percent / 100, signed)
+            _show_heat(say, heats[0], answer.layer, label, percent / 100, signed)
     with st.expander(say("The top five as numbers"), icon=":material/table:"):
         table(
             say("The top five"),
@@ -144,15 +137,17 @@ def _choose_class(say: Say, answer: Classified) -> int:
     return first[0] if asked == _LIKELIEST else int(asked)
 
 
-def _show_heat(say: Say, heat: PhotoHeat, label: int, strength: float, signed: bool) -> None:
+def _show_heat(
+    say: Say, heat: HeatMap, layer: str, label: int, strength: float, signed: bool
+) -> None:
     name = backbones.class_names()[label]
-    size = len(heat.seen)
+    size = len(heat.image)
     cells = heat.cells if signed else np.maximum(heat.cells, 0)
-    values = enlarge(cells, size)
     limit = float(np.abs(cells).max()) or 1.0
-    over = lay_over(heat.seen, paint(values, signed=signed, limit=limit), strength)
+    values = heat.signed if signed else heat.values
+    over = lay_over(heat.image, paint(values, signed=signed, limit=limit), strength)
     show_picture(
-        over if cells.any() else heat.seen,
+        over if cells.any() else heat.image,
         key="photo_map",
         limit=400,
         bar=ColourBar(
@@ -182,7 +177,7 @@ def _show_heat(say: Say, heat: PhotoHeat, label: int, strength: float, signed: b
             score=short(heat.score),
             rows=cells.shape[0],
             columns=cells.shape[1],
-            layer=heat.layer,
+            layer=layer,
         )
     )
     take_picture(say, over, name="grad-cam", key="photo_take")

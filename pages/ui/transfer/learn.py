@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 import streamlit as st
@@ -26,6 +27,17 @@ _TRAINING, _HELD = "#0072B2", "#D55E00"
 _OPENED = "learn_opened"
 
 
+class _Way(NamedTuple):
+    """A way to learn: what is known of it as the page is drawn."""
+
+    name: str
+    spec: TransferSpec
+    pending: Answer | None
+    """While it learns, or waits to."""
+    error: CvCoreError | None
+    kept: Learned | None
+
+
 def show(say: Say) -> None:
     """Show each way with its curves, and let it learn."""
     try_this(say, [(say(label), settings) for label, settings in PRESETS])
@@ -48,13 +60,23 @@ def show(say: Say) -> None:
         if first.is_own:
             collection.check()
         _open_with_something(specs)
-        _offer(say, specs)
-        for (name, spec), column in zip(
-            specs.items(), st.columns(min(len(specs), 3)) * 2, strict=False
-        ):
+        ways = [_look(name, spec) for name, spec in specs.items()]
+        _offer(say, ways)
+        for way, column in zip(ways, st.columns(min(len(ways), 3)) * 2, strict=False):
             with column, st.container(border=True):
-                show_way(say, name, spec)
-        _compare(say, specs)
+                _show_way(say, way)
+        _compare(say, ways)
+        if any(it.kept is not None for it in ways):
+            with st.container(key="learn_sweep"):
+                _show_sweep(say, specs)
+
+
+def _look(name: str, spec: TransferSpec) -> _Way:
+    # In this order: what ends in between is then there.
+    answer = engine().computed(transfer.learn, spec)
+    pending = answer if answer is not None and answer.state == "pending" else None
+    error = answer.error if answer is not None else None
+    return _Way(name, spec, pending, error, transfer.recall(spec))
 
 
 def _open_with_something(specs: dict[str, TransferSpec]) -> None:
@@ -68,8 +90,10 @@ def _open_with_something(specs: dict[str, TransferSpec]) -> None:
             engine().compute(transfer.learn, spec)
 
 
-def _offer(say: Say, specs: dict[str, TransferSpec]) -> None:
-    open_ones = [it for it in specs.values() if _is_open(it)]
+def _offer(say: Say, ways: Sequence[_Way]) -> None:
+    open_ones = [
+        it.spec for it in ways if it.pending is None and (it.kept is None or it.kept.stopped)
+    ]
     with st.container(horizontal=True, vertical_alignment="center", key="learn_buttons"):
         st.button(
             say("Train"),
@@ -89,14 +113,6 @@ def _offer(say: Say, specs: dict[str, TransferSpec]) -> None:
         )
 
 
-def _is_open(spec: TransferSpec) -> bool:
-    answer = engine().computed(transfer.learn, spec)
-    if answer is not None and answer.state == "pending":
-        return False
-    kept = transfer.recall(spec)
-    return kept is None or kept.stopped
-
-
 def _train(specs: Sequence[TransferSpec]) -> None:
     for spec in specs:
         kept = transfer.recall(spec)
@@ -106,24 +122,22 @@ def _train(specs: Sequence[TransferSpec]) -> None:
         engine().compute(transfer.learn, spec)
 
 
-def show_way(say: Say, name: str, spec: TransferSpec) -> None:
+def _show_way(say: Say, way: _Way) -> None:
     """Show one way: live while it learns, then its result in numbers."""
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown(f"**{name}**", width="content")
+        st.markdown(f"**{way.name}**", width="content")
         with st.popover(say("How"), icon=":material/help:", type="tertiary"):
-            st.markdown(_steps(say, spec))
-    answer = engine().computed(transfer.learn, spec)
-    if answer is not None and answer.state == "pending":
-        _watch(say, spec, answer)
+            st.markdown(_steps(say, way.spec))
+    if way.pending is not None:
+        _watch(say, way.spec, way.pending)
         return
-    kept = transfer.recall(spec)
-    if kept is not None:
-        _show_learned(say, spec, kept)
+    if way.kept is not None:
+        _show_learned(say, way.spec, way.kept)
         return
-    if answer is not None and isinstance(answer.error, CvCoreError):
-        st.warning(explain(say, answer.error), icon=":material/lightbulb:")
+    if way.error is not None:
+        st.warning(explain(say, way.error), icon=":material/lightbulb:")
     st.caption(say("Nothing is learned with these settings yet: press Train."))
-    _curves(say, np.zeros((0, 4), np.float32), spec, spec.epochs)
+    _curves(say, np.zeros((0, 4), np.float32), way.spec, way.spec.epochs)
 
 
 def _steps(say: Say, spec: TransferSpec) -> str:
@@ -290,9 +304,9 @@ def _curves(say: Say, rows: FloatArray, spec: TransferSpec, fine_from: int) -> N
         )
 
 
-def _compare(say: Say, specs: dict[str, TransferSpec]) -> None:
+def _compare(say: Say, ways: Sequence[_Way]) -> None:
     """Write all numbers of what has been learned in tables."""
-    done = {name: it for name, spec in specs.items() if (it := transfer.recall(spec)) is not None}
+    done = {it.name: it.kept for it in ways if it.kept is not None}
     if not done:
         return
     with st.expander(say("All numbers"), icon=":material/table:"):
@@ -335,8 +349,6 @@ def _compare(say: Say, specs: dict[str, TransferSpec]) -> None:
                 ],
                 text=(),
             )  # fmt: skip
-    with st.container(key="learn_sweep"):
-        _show_sweep(say, specs)
 
 
 def _show_sweep(say: Say, specs: dict[str, TransferSpec]) -> None:

@@ -27,7 +27,7 @@ from cvcore.transfer_spec import (
     Way,
 )
 from pages.ui import address, questions
-from pages.ui.backbone_input import choose_backbone
+from pages.ui.backbone_input import choose_backbone, choose_framing
 from pages.ui.collection_input import recall_collection
 from pages.ui.inputs import are_drawn, choose, decimal, number, switch, unseen
 from pages.ui.setup import friendly
@@ -220,13 +220,7 @@ def _choose_cut(say: Say, spec: TransferSpec) -> tuple[TransferSpec, bool]:
             "What a picture is brought to; the backbone was trained with {size}.", size=entry.size
         ),
     )
-    framing = choose(
-        say("How it is made square"),
-        {"crop": say("Middle"), "squeeze": say("Squeezed")},
-        key="t_framing",
-        default="crop",
-        style="segments",
-    )
+    framing = choose_framing(say, key="t_framing")
     scaling = choose(
         say("Pixels"),
         {**{it: say(label) for it, label in SCALINGS.items()}, "both": say("Both, side by side")},
@@ -237,7 +231,7 @@ def _choose_cut(say: Say, spec: TransferSpec) -> tuple[TransferSpec, bool]:
     spec = replace(
         spec,
         size=size,
-        framing="squeeze" if framing == "squeeze" else "crop",
+        framing=framing,
         scaling="unit" if scaling == "unit" else "own",
     )
     address.recall("t_cut", "", str)
