@@ -25,27 +25,35 @@ try_this(
         (say("A network trained on ImageNet"), {"in_what": "backbone", "large": "maps"}),
     ],
 )
-controls, experiment = st.columns([1, 2.6], gap="medium")
-with controls:
-    what = choose(
-        say("What to look into"),
-        {"run": say("Your runs"), "backbone": say("A pretrained network")},
-        key="in_what",
-        default="run",
-        style="segments",
-        hide_label=True,
-    )
-with controls, friendly(say):
-    if what == "backbone":
-        backbone.show(say, experiment)
-        st.stop()
-    run, snapshot = choose_network(say)
-    # The view comes first, so that the worker thinks while the browser gets the controls.
-    with unseen():
-        scene = choose_scene(say, run, snapshot)
-    with experiment, st.container(key="experiment"), friendly(say):
-        show_scene(say, run, snapshot, scene)
-    choose_scene(say, run, snapshot)
-    address.report_ignored(say)
-    if scene is not None:
-        show_scores(say, scene)
+
+
+@st.fragment
+def laboratory() -> None:
+    """Draw all that answers a click; what stands above it need not be drawn anew."""
+    controls, experiment = st.columns([1, 2.6], gap="medium")
+    with controls:
+        what = choose(
+            say("What to look into"),
+            {"run": say("Your runs"), "backbone": say("A pretrained network")},
+            key="in_what",
+            default="run",
+            style="segments",
+            hide_label=True,
+        )
+    with controls, friendly(say):
+        if what == "backbone":
+            backbone.show(say, experiment)
+            return
+        run, snapshot = choose_network(say)
+        # The view comes first, so that the worker thinks while the browser gets the controls.
+        with unseen():
+            scene = choose_scene(say, run, snapshot)
+        with experiment, st.container(key="experiment"), friendly(say):
+            show_scene(say, run, snapshot, scene)
+        choose_scene(say, run, snapshot)
+        address.report_ignored(say)
+        if scene is not None:
+            show_scores(say, scene)
+
+
+laboratory()

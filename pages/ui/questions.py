@@ -1,6 +1,9 @@
 """Questions to the worker: a word while it thinks, a sentence where it cannot, then the answers."""
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import streamlit as st
@@ -14,6 +17,24 @@ from pages.ui.words import Say
 # Seconds; most answers come within the first, and the page need not be drawn twice. Where an
 # earlier answer is on the screen it stays there while the script waits, so it waits longer.
 _MOMENT, _LONGER = 0.2, 1.0
+
+_next: ContextVar[tuple[Any, ...] | None] = ContextVar("next question", default=None)
+
+
+@contextmanager
+def followed_by(*question: Any) -> Iterator[None]:
+    """Put a question as soon as one is put inside, without waiting: its answer is drawn later.
+
+    Parameters
+    ----------
+    *question : tuple
+        A job, and what follows its first argument.
+    """
+    before = _next.set(question)
+    try:
+        yield
+    finally:
+        _next.reset(before)
 
 
 def ask(
@@ -38,6 +59,9 @@ def ask(
     """
     shown, arriving = f"{key} shown", f"{key} arriving"
     given = engine().ask_together(*questions)
+    following = _next.get()
+    if following is not None:
+        engine().ask(*following)
     _wait(given, _LONGER if shown in st.session_state else _MOMENT)
     if all(it.state == "ready" for it in given):
         st.session_state.pop(arriving, None)

@@ -6,8 +6,10 @@ from typing import NamedTuple
 
 import streamlit as st
 
+from cvcore import evaluation
 from cvcore.errors import N_
 from cvcore.history import Snapshot
+from pages.ui import questions
 from pages.ui.inputs import choose
 from pages.ui.inside import architecture, heat, kernels, maps, patterns, surgery, trust, walk
 from pages.ui.inside.scene import Scene, show_state
@@ -58,6 +60,8 @@ def show_scene(say: Say, run: str, snapshot: Snapshot | None, scene: Scene | Non
     )
     show_state(say, run, snapshot)
     if scene is not None:
-        VIEWS[name].show(say, scene)
+        # What the network says of the picture is drawn after the view, and must not delay it.
+        with questions.followed_by(evaluation.scores, scene.subject, scene.picture):
+            VIEWS[name].show(say, scene)
     elif snapshot is not None and snapshot.ended:
         st.info(say("None of this run's weights are kept. Press Train to train it again."))

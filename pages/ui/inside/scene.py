@@ -118,7 +118,7 @@ def choose_scene(say: Say, run: str, snapshot: Snapshot | None) -> Scene | None:
     moment = moments.choose_moment(say, kept)
     operations = _recall_operations(say, spec)
     subject = Subject(run=run, moment=moment, operations=operations)
-    scene = Scene(
+    return Scene(
         run=run,
         spec=spec,
         moments=kept,
@@ -126,9 +126,6 @@ def choose_scene(say: Say, run: str, snapshot: Snapshot | None) -> Scene | None:
         picture=_choose_picture(say, spec),
         names=tuple(say(name) for name in DATASETS[spec.dataset].classes),
     )
-    # Put before the view's questions and drawn after its pictures: the worker need not wait.
-    engine().ask(evaluation.scores, subject, scene.picture)
-    return scene
 
 
 def _recall_operations(say: Say, spec: RunSpec) -> tuple[Operation, ...]:
