@@ -17,6 +17,7 @@ from cvcore.errors import CvCoreError, EngineError
 from cvcore.evaluation import Scores
 from cvcore.feature_maps import Depth, LayerMaps
 from cvcore.filter_patterns import BEST, STAGES, Ascent, Responses
+from cvcore.history import Failed
 from cvcore.networks import Convolution, Dense, Flatten, Pooling
 from cvcore.runs import RunStore
 from cvcore.spec import RunSpec
@@ -322,6 +323,21 @@ def test_what_the_worker_cannot_say_is_a_sentence_and_the_page_goes_on(
     page = opened(own, inside=view)
     assert "The weights are gone" in text(page)
     assert page.segmented_control(key="inside").value == view
+
+
+def test_a_run_that_failed_says_why_and_can_be_trained_from_here(
+    own: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failed = Failed(
+        attempt=1, number=2, at=102.0, error="AssetError", sentence="{name} is not here.",
+        values={"name": "MNIST"},
+    )  # fmt: skip
+    submitted: list[RunSpec] = []
+    monkeypatch.setattr(own, "submit", submitted.append)
+    page = open_page("inside", run=kept_runs.keep(own._store, SPEC, failed))
+    assert "MNIST is not here" in page.warning[0].value
+    press(page, "inside_train")
+    assert submitted == [SPEC]
 
 
 def test_a_run_that_is_gone_is_said(own: Told) -> None:

@@ -7,12 +7,14 @@ from typing import NamedTuple
 import streamlit as st
 
 from cvcore import evaluation
+from cvcore.engine import engine
 from cvcore.errors import N_
 from cvcore.history import Snapshot
 from pages.ui import questions
 from pages.ui.inputs import choose
 from pages.ui.inside import architecture, heat, kernels, maps, patterns, surgery, trust, walk
 from pages.ui.inside.scene import Scene, show_state
+from pages.ui.setup import explain
 from pages.ui.words import Say
 
 
@@ -64,4 +66,10 @@ def show_scene(say: Say, run: str, snapshot: Snapshot | None, scene: Scene | Non
         with questions.followed_by(evaluation.scores, scene.subject, scene.picture):
             VIEWS[name].show(say, scene)
     elif snapshot is not None and snapshot.ended:
-        st.info(say("None of this run's weights are kept. Press Train to train it again."))
+        if snapshot.error is not None:
+            st.warning(explain(say, snapshot.error), icon=":material/lightbulb:")
+        else:
+            st.info(say("None of this run's weights are kept. Press Train to train it again."))
+        if st.button(say("Train"), key="inside_train", icon=":material/play_arrow:"):
+            engine().submit(snapshot.spec)
+            st.rerun()
