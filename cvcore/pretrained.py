@@ -22,7 +22,7 @@ from cvcore.heat_maps import HeatMap, Method
 from cvcore.learned_kernels import SMALLEST, Resemblance, resemblance
 from cvcore.subjects import Fill
 from cvcore.transfer_spec import Framing, TransferSpec
-from cvcore.trust import Curves, Falls
+from cvcore.trust import Curves, Falls, Shuffled
 from cvcore.waking import import_tensorflow
 
 if TYPE_CHECKING:
@@ -486,6 +486,40 @@ def curves(
         for them in (softmax(every)[..., label], every[..., label])
     )
     return Curves(heat=found, order=order, probability=probability, score=score)
+
+
+def shuffled(
+    url: str,  # noqa: ARG001 - every job has it
+    network: Large,
+    photo: Photo,
+    layer: str,
+    label: int,
+    method: Method,
+    seed: int,
+) -> Shuffled:
+    """Make the same map with the network's weights shuffled, as `cvcore.trust.shuffled` does.
+
+    On a copy: what takes long may be looking at the network meanwhile.
+
+    Raises
+    ------
+    PictureError, SettingError, AssetError, EngineError
+        As `heat`.
+    """
+    with opened(network) as it:
+        seen = see(photo, it.size)
+        learned = _heat(it, seen, layer, label, method)
+        pace.reach(0.2)
+        copy = Opened(network)
+        pace.reach(0.7)
+        weights = {str(place): value for place, value in enumerate(it.scores.get_weights())}
+        copy.scores.set_weights(list(trust.shuffle_weights(weights, seed).values()))
+        without = _heat(copy, seen, layer, label, method)
+    return Shuffled(
+        learned=learned,
+        shuffled=without,
+        correlation=heat_maps.rank_correlation(learned.signed, without.signed),
+    )
 
 
 def ascend(url: str, network: Large, layer: str, one: int, seed: int) -> Ascent:  # noqa: ARG001

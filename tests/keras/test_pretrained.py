@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy.stats import spearmanr
 
 from cvcore import backbone_models, classify, pretrained, transfer, transfer_views, work_store
 from cvcore.convolution import convolve_layer
@@ -147,6 +148,21 @@ def test_curves_begin_with_the_whole_picture_and_end_with_none_of_it() -> None:
     assert falls.first[-1] == pytest.approx(float(falls.last[-1]), abs=1e-6)
     assert_allclose(falls.random[:, -1], falls.first[-1], atol=1e-6)
     assert falls.random.shape == (3, 11)
+
+
+def test_with_shuffled_weights_another_map_is_made_and_the_network_stays() -> None:
+    before = pretrained.heat("", SMALL, CAT, "conv_pw_13_relu", 285, "grad_cam")
+    pair = pretrained.shuffled("", SMALL, CAT, "conv_pw_13_relu", 285, "grad_cam", 0)
+    assert_array_equal(pair.learned.cells, before.cells)
+    assert pair.shuffled.score != pytest.approx(before.score, abs=1e-3)
+    ranks = spearmanr(pair.learned.signed.ravel(), pair.shuffled.signed.ravel()).statistic
+    assert pair.correlation == pytest.approx(ranks, abs=1e-6)
+    again = pretrained.shuffled("", SMALL, CAT, "conv_pw_13_relu", 285, "grad_cam", 0)
+    assert_array_equal(again.shuffled.cells, pair.shuffled.cells)
+    other = pretrained.shuffled("", SMALL, CAT, "conv_pw_13_relu", 285, "grad_cam", 1)
+    assert (other.shuffled.cells != pair.shuffled.cells).any()
+    after = pretrained.heat("", SMALL, CAT, "conv_pw_13_relu", 285, "grad_cam")
+    assert_array_equal(after.cells, before.cells)
 
 
 @pytest.mark.parametrize("layer", ["conv1_relu", "conv_dw_2", "conv_pw_5_relu"])

@@ -400,6 +400,11 @@ def test_a_backbones_pattern_and_curves_are_made_on_a_press(engine: AtOnce) -> N
     assert not page.exception
     assert "Areas under the curves" in texts(page)
     assert payload(page, "in_heat_occlusion_over")["rows"] == 224
+    page.button(key="large_shuffled").click().run()
+    assert not page.exception
+    pair = last(engine, "shuffled")
+    assert page.metric[-1].value.replace("−", "-") == f"{pair.correlation:.2f}"
+    assert payload(page, "large_shuffled_1")["alt"].startswith("The same weights, shuffled")
 
 
 def test_a_network_that_has_learned_is_looked_into(kept: str) -> None:

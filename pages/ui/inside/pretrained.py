@@ -6,14 +6,14 @@ from types import MappingProxyType
 import numpy as np
 import streamlit as st
 
-from cvcore import pretrained
+from cvcore import heat_maps, pretrained
 from cvcore.display import signed_colours
 from cvcore.errors import N_
 from cvcore.feature_maps import LayerMaps
 from cvcore.filter_patterns import STAGES, Ascent
 from cvcore.heat_maps import OF_A_LAYER, HeatMap, Method
 from cvcore.pretrained import Kernels, Large, Photo, Row
-from cvcore.trust import Curves
+from cvcore.trust import Curves, Shuffled
 from pages.ui import address, questions
 from pages.ui.inputs import choose, number
 from pages.ui.inside import heat, trust
@@ -551,6 +551,7 @@ def _show_heat(
     )
     _offer_occlusion(say, network, photo, layer.name, label, names[label], strength / 100)
     _offer_curves(say, network, photo, layer.name, label)
+    _offer_shuffled(say, network, photo, layer.name, label, names[label], strength / 100)
 
 
 def _offer_occlusion(
@@ -605,3 +606,41 @@ def _offer_curves(say: Say, network: Large, photo: Photo, layer: str, label: int
             ],
             text=(),
         )  # fmt: skip
+
+
+def _offer_shuffled(
+    say: Say, network: Large, photo: Photo, layer: str, label: int, name: str, strength: float
+) -> None:
+    with st.container(horizontal=True, vertical_alignment="bottom", key="large_shuffled_what"):
+        seed = number(say("Shuffle number"), key="in_seed", default=0, low=0, high=999,
+                      style="box")  # fmt: skip
+        found: Shuffled | None = questions.offer(
+            say, say("Shuffle the weights"), pretrained.shuffled, network, photo, layer, label,
+            "grad_cam", seed, key="large_shuffled", icon=":material/shuffle:",
+        )  # fmt: skip
+    if found is None:
+        return
+    columns = st.columns(3, gap="medium")
+    maps = (
+        (found.learned, say("What it learned")),
+        (found.shuffled, say("The same weights, shuffled")),
+    )
+    for place, (column, (one, caption)) in enumerate(zip(columns[:2], maps, strict=True)):
+        with column:
+            show_picture(
+                heat_maps.lay_over(
+                    one.image,
+                    heat_maps.paint(one.values, signed=False, limit=float(one.values.max()) or 1.0),
+                    strength,
+                ),
+                key=f"large_shuffled_{place}",
+                caption=caption,
+                limit=240,
+                alt=say("{caption}: Grad-CAM of {name}", caption=caption, name=name),
+            )
+            st.caption(
+                say("{name}: {percent} %", name=name, percent=f"{100 * one.probability:.1f}")
+            )
+    with columns[2]:
+        st.metric(say("Rank correlation"), trust.signed(found.correlation))
+        st.markdown(trust.sanity(say, "grad_cam", found.correlation))

@@ -389,8 +389,8 @@ def _show_shuffled(
                 say, drawn, name=f"{way.method.replace('_', '-')}-{key}", key=f"in_trust_{key}_png"
             )
     with columns[2]:
-        st.metric(say("Rank correlation"), _signed(pair.correlation))
-        st.markdown(_sanity(say, way.method, pair.correlation))
+        st.metric(say("Rank correlation"), signed(pair.correlation))
+        st.markdown(sanity(say, way.method, pair.correlation))
         if switch(say("Compare with the other maps"), key="in_all"):
             _compare(say, scene, label, ways, seed)
 
@@ -408,13 +408,14 @@ def _compare(say: Say, scene: Scene, label: int, ways: Sequence[Way], seed: int)
         say("Every map, before and after"),
         [say("Heat map"), say("Rank correlation")],
         [
-            (say(heat.NAMES[way.method]), _signed(pair.correlation))
+            (say(heat.NAMES[way.method]), signed(pair.correlation))
             for way, pair in zip(ways, found, strict=True)
         ],
     )
 
 
-def _sanity(say: Say, method: Method, correlation: float) -> str:
+def sanity(say: Say, method: Method, correlation: float) -> str:
+    """Say what a map's rank correlation with its own on a shuffled network means."""
     name = say(heat.NAMES[method])
     if not np.isfinite(correlation):
         return say(
@@ -439,7 +440,8 @@ def _sanity(say: Say, method: Method, correlation: float) -> str:
     )
 
 
-def _signed(value: float) -> str:
+def signed(value: float) -> str:
+    """Write a correlation with a real minus sign."""
     return f"{value:.2f}".replace("-", "−") if np.isfinite(value) else "–"
 
 
