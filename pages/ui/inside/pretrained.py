@@ -612,8 +612,9 @@ def _offer_shuffled(
     say: Say, network: Large, photo: Photo, layer: str, label: int, name: str, strength: float
 ) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom", key="large_shuffled_what"):
-        seed = number(say("Shuffle number"), key="in_seed", default=0, low=0, high=999,
-                      style="box")  # fmt: skip
+        with st.container(width=160):
+            seed = number(say("Shuffle number"), key="in_seed", default=0, low=0, high=999,
+                          style="box")  # fmt: skip
         found: Shuffled | None = questions.offer(
             say, say("Shuffle the weights"), pretrained.shuffled, network, photo, layer, label,
             "grad_cam", seed, key="large_shuffled", icon=":material/shuffle:",
