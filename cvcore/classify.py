@@ -8,6 +8,7 @@ import numpy as np
 from cvcore import backbones, pretrained
 from cvcore.arrays import ByteArray, FloatArray, IntArray
 from cvcore.pretrained import Large, Photo
+from cvcore.waking import import_tensorflow
 
 TOP = 5
 """Names that are shown of a thousand."""
@@ -64,6 +65,9 @@ def classify(url: str, backbone: str, photo: Photo) -> Classified:  # noqa: ARG0
     AssetError
         If its weights, or the classes' names, are not on this computer, or are damaged.
     """
+    import_tensorflow()
+    from cvcore.opened import softmax
+
     names = backbones.class_names()
     with pretrained.opened(Large(backbone=backbone)) as network:
         seen = pretrained.see(photo, network.size)
@@ -71,13 +75,12 @@ def classify(url: str, backbone: str, photo: Photo) -> Classified:  # noqa: ARG0
         (scores,) = network.send(seen[np.newaxis])
         seconds = time.perf_counter() - begun
         layer = network.last
-    powers = np.exp(scores - scores.max())
     labels = np.argsort(-scores, kind="stable")[:TOP]
     return Classified(
         seen=seen,
         labels=labels,
         names=tuple(names[it] for it in labels.tolist()),
-        probabilities=powers / powers.sum(),
+        probabilities=softmax(scores),
         scores=scores,
         seconds=seconds,
         layer=layer,

@@ -515,11 +515,7 @@ def shuffled(
         weights = {str(place): value for place, value in enumerate(it.scores.get_weights())}
         copy.scores.set_weights(list(trust.shuffle_weights(weights, seed).values()))
         without = _heat(copy, seen, layer, label, method)
-    return Shuffled(
-        learned=learned,
-        shuffled=without,
-        correlation=heat_maps.rank_correlation(learned.signed, without.signed),
-    )
+    return trust.beside(learned, without, method)
 
 
 def ascend(url: str, network: Large, layer: str, one: int, seed: int) -> Ascent:  # noqa: ARG001

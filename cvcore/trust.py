@@ -13,7 +13,7 @@ import numpy as np
 
 from cvcore import heat_maps
 from cvcore.arrays import AnyArray, BoolArray, ByteArray, FloatArray, IntArray
-from cvcore.heat_maps import HeatMap, Way
+from cvcore.heat_maps import HeatMap, Method, Way
 from cvcore.subjects import Fill, Picture, Subject, hide
 from cvcore.waking import import_tensorflow
 
@@ -284,7 +284,19 @@ def shuffled(
         learned = heat_maps.explain(network, image, label, way)
         with _shuffled_weights(network, seed):
             without = heat_maps.explain(network, image, label, way)
-    before_relu = way.method in heat_maps.OF_A_LAYER
+    return beside(learned, without, way.method)
+
+
+def beside(learned: HeatMap, without: HeatMap, method: Method) -> Shuffled:
+    """Compare a heat map with the same one of a shuffled network.
+
+    Parameters
+    ----------
+    learned, without : HeatMap
+    method : Method
+        Whose maps they are.
+    """
+    before_relu = method in heat_maps.OF_A_LAYER
     one, other = (it.signed if before_relu else it.values for it in (learned, without))
     return Shuffled(
         learned=learned,
