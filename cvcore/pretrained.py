@@ -14,19 +14,23 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from cvcore import backbones, heat_maps, pace, photos, transfer, trust, work_store
-from cvcore.arrays import ByteArray, FloatArray
+from cvcore.arrays import BoolArray, ByteArray, FloatArray
 from cvcore.errors import N_, SettingError
+from cvcore.evaluation import Scores
 from cvcore.feature_maps import LayerMaps, describe
 from cvcore.filter_patterns import STAGES, Ascent
 from cvcore.heat_maps import HeatMap, Method
 from cvcore.learned_kernels import SMALLEST, Resemblance, resemblance
-from cvcore.subjects import Fill
+from cvcore.subjects import Fill, hide, unpack
 from cvcore.transfer_spec import Framing, TransferSpec
 from cvcore.trust import Curves, Falls, Shuffled
 from cvcore.waking import import_tensorflow
 
 if TYPE_CHECKING:
     from cvcore.transfer_models import Transferred
+
+CELLS = 28
+"""Cells a side that a photo has for a brush: as many bits go into an address."""
 
 STEPS = 40
 """Of an ascent."""
@@ -67,11 +71,18 @@ class Photo:
     framing : {'crop', 'squeeze'}
     work : str, optional
         The collection's token.
+    hidden : bytes, optional
+        Which of its `CELLS` × `CELLS` cells are hidden, as `cvcore.subjects.pack` writes it;
+        none if empty.
+    fill : {'mean', 'black', 'blur'}, optional
+        What stands in their place.
     """
 
     source: str
     framing: Framing = "crop"
     work: str = ""
+    hidden: bytes = b""
+    fill: Fill = "blur"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -238,12 +249,53 @@ def see(photo: Photo, size: int) -> ByteArray:
     ------
     PictureError
         If the photo is no longer kept.
+    SettingError
+        If what is hidden is no mask of its cells.
     """
     from cvcore.framing import frame
 
     own = bool(photo.work)
     image = work_store.original(photo.work, photo.source) if own else photos.load(photo.source)
-    return frame(image, size, photo.framing)
+    seen = frame(image, size, photo.framing)
+    if not photo.hidden:
+        return seen
+    return hide(seen, enlarge_mask(unpack(photo.hidden, CELLS, CELLS), size), photo.fill)
+
+
+def enlarge_mask(mask: BoolArray, size: int) -> BoolArray:
+    """Return a mask of cells as one of pixels.
+
+    Parameters
+    ----------
+    mask : ndarray of bool, shape (cells, cells)
+    size : int
+        Pixels a side; cells differ by a pixel where it is no multiple of theirs.
+
+    Examples
+    --------
+    >>> enlarge_mask(np.array([[True, False], [False, False]]), 3).astype(int)
+    array([[1, 1, 0],
+           [1, 1, 0],
+           [0, 0, 0]])
+    """
+    places = np.arange(size) * len(mask) // size
+    return mask[np.ix_(places, places)]
+
+
+def scores(url: str, network: Large, photo: Photo) -> Scores:  # noqa: ARG001
+    """Ask a network for its scores of a photo.
+
+    Raises
+    ------
+    PictureError, SettingError, AssetError, EngineError
+        If photo or network cannot be had.
+    """
+    with opened(network) as it:
+        from cvcore.opened import softmax
+
+        seen = see(photo, it.size)
+        (found,) = it.all_scores(seen[np.newaxis])
+    return Scores(image=seen, label=None, scores=found, probabilities=softmax(found))
 
 
 def rows(url: str, network: Large) -> tuple[Row, ...]:  # noqa: ARG001 - every job has it

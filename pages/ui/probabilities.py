@@ -10,6 +10,7 @@ from cvcore.arrays import FloatArray
 from pages.ui.picture import short
 from pages.ui.words import Say
 
+_MANY, _FEW = 20, 5
 _TRUE, _OTHER = "#0072B2", "#D55E00"
 _STYLE = """
 <style>
@@ -35,6 +36,8 @@ def show_probabilities(
 ) -> None:
     """Draw a bar for the probability of each class, as a table that can be read out.
 
+    Of more than twenty classes the five likeliest are drawn, the likeliest first.
+
     Parameters
     ----------
     say : Say
@@ -59,8 +62,12 @@ def show_probabilities(
         words = [say("Class"), say("Raw score"), "", "exp", say("Share = probability"), ""]
         head = "".join(f"<th scope=col>{html.escape(word)}</th>" for word in words)
         head = f"<thead><tr>{head}</tr></thead>"
+    shown = list(range(len(names)))
+    if len(names) > _MANY:
+        shown = np.argsort(-probabilities, kind="stable")[:_FEW].tolist()
     lines = []
-    for label, name in enumerate(names):
+    for label in shown:
+        name = names[label]
         colour = _TRUE if true in (None, label) else _OTHER
         tick = "✓ " if label == true else ""
         cells = f"<th scope=row>{tick}{html.escape(name)}</th>"

@@ -38,4 +38,4 @@ def show(say: Say, experiment: DeltaGenerator) -> None:
         answer: Classified = said[0]
         names = backbones.class_names()
         pretrained.show(say, Large(backbone=name), shown, names, answer.labels.tolist())
-    show_probabilities(say, answer.probabilities[answer.labels], answer.names)
+    show_probabilities(say, answer.probabilities, names)

@@ -94,13 +94,13 @@ def choose_layer(say: Say, scene: Scene) -> int:
     return int(asked)
 
 
-def choose_fill(say: Say, scene: Scene) -> Fill:
+def choose_fill(say: Say, default: Fill) -> Fill:
     """Ask what stands where something is hidden."""
     asked = choose(
         say("What hides"),
         {name: say(label) for name, label in _FILLS.items()},
         key="in_fill",
-        default=usual_fill(scene),
+        default=default,
         help=say(
             "Nothing says nothing: a grey square on a black ground is an edge that was not there."
         ),
@@ -170,11 +170,11 @@ def show(say: Say, scene: Scene) -> None:
             layer = choose_layer(say, scene)
         if chosen == "occlusion":
             patch, stride = choose_square(say, scene)
-            fill = choose_fill(say, scene)
+            fill = choose_fill(say, usual_fill(scene))
         else:
             with unseen():
                 patch, stride = choose_square(say, scene)
-                fill = choose_fill(say, scene)
+                fill = choose_fill(say, usual_fill(scene))
         percent = number(
             say("Strength of the map (%)"), key="in_strength", default=60, low=0, high=100
         )

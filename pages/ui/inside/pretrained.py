@@ -6,19 +6,19 @@ from types import MappingProxyType
 import numpy as np
 import streamlit as st
 
-from cvcore import heat_maps, pretrained
+from cvcore import pretrained
 from cvcore.display import signed_colours
 from cvcore.errors import N_
 from cvcore.feature_maps import LayerMaps
 from cvcore.filter_patterns import STAGES, Ascent
 from cvcore.heat_maps import OF_A_LAYER, HeatMap, Method
 from cvcore.pretrained import Kernels, Large, Photo, Row
-from cvcore.trust import Curves, Shuffled
 from pages.ui import address, questions
 from pages.ui.inputs import choose, number
-from pages.ui.inside import heat, trust
+from pages.ui.inside import heat, pretrained_trust
 from pages.ui.inside.kernels import kernel_name
 from pages.ui.inside.maps import in_a_grid, in_numbers, paint, spoken, window_in
+from pages.ui.inside.pretrained_input import choose_class, choose_layer, that_learned, with_places
 from pages.ui.inside.take import take_picture
 from pages.ui.picture import ColourBar, Pick, short, show_picture
 from pages.ui.tables import table
@@ -32,6 +32,7 @@ VIEWS: Mapping[str, str] = MappingProxyType(
         "kernels": N_("Kernels"),
         "patterns": N_("Filter patterns"),
         "heat": N_("Heat maps"),
+        "trust": N_("Trust"),
     }
 )
 """Of those of the small networks, as the page calls them."""
@@ -85,22 +86,8 @@ def show(
             _show_patterns(say, network, rows)
         case "heat":
             _show_heat(say, network, photo, rows, names, likeliest)
-
-
-def _choose_layer(
-    say: Say, rows: Sequence[Row], *, key: str = "large_layer", last: bool = False
-) -> Row:
-    """Ask for one of some layers; the default is the first, or the last."""
-    options = {it.name: f"{it.name} · {' × '.join(map(str, it.shape))}" for it in rows}
-    first = rows[-1] if last else rows[0]
-    name = choose(say("Layer"), options, key=key, default=first.name)
-    return next((it for it in rows if it.name == name), first)
-
-
-def _that_learned(rows: Sequence[Row]) -> list[Row]:
-    """Return the layers with feature maps from the first convolution on."""
-    first = next((place for place, it in enumerate(rows) if it.kernel), 0)
-    return [it for it in rows[first:] if it.has_maps]
+        case "trust":
+            pretrained_trust.show(say, network, photo, rows, names, likeliest)
 
 
 # -- architecture
@@ -150,7 +137,7 @@ def _show_architecture(say: Say, rows: tuple[Row, ...]) -> None:
     )  # fmt: skip
     st.caption(say("Blue: pixels a side of the maps. Orange, dashed: how many maps."))
     with st.container(horizontal=True, vertical_alignment="bottom", key="large_go"):
-        layer = _choose_layer(say, _that_learned(rows))
+        layer = choose_layer(say, that_learned(rows))
         for view in ("maps", "patterns"):
             st.button(
                 say(VIEWS[view]),
@@ -175,9 +162,9 @@ def _show_architecture(say: Say, rows: tuple[Row, ...]) -> None:
 
 
 def _show_maps(say: Say, network: Large, photo: Photo, rows: tuple[Row, ...]) -> None:
-    with_maps = _that_learned(rows)
+    with_maps = that_learned(rows)
     with st.container(horizontal=True, vertical_alignment="bottom", key="large_maps_what"):
-        layer = _choose_layer(say, with_maps)
+        layer = choose_layer(say, with_maps)
         scale = choose(
             say("Scale of the colours"),
             {"common": say("One for all maps"), "own": say("Each its own")},
@@ -297,7 +284,7 @@ def _show_row(say: Say, name: str, maps: LayerMaps, *, chosen: str) -> None:
 def _show_kernels(say: Say, network: Large, rows: tuple[Row, ...]) -> None:
     with_kernels = [it for it in rows if it.kernel and max(it.kernel) > 1]
     with st.container(horizontal=True, vertical_alignment="bottom", key="large_kernels_what"):
-        layer = _choose_layer(say, with_kernels, key="large_kernels")
+        layer = choose_layer(say, with_kernels, key="large_kernels")
         channel = number(
             say("Input channel"), key="large_channel", default=1, low=1, high=4096, style="box",
             help=say("Each filter has a kernel for each channel it sees; a depthwise one for its "
@@ -406,9 +393,9 @@ def _say_resemblance(say: Say, found: Kernels, chosen: int) -> None:
 
 
 def _show_patterns(say: Say, network: Large, rows: tuple[Row, ...]) -> None:
-    with_maps = _that_learned(rows)
+    with_maps = that_learned(rows)
     with st.container(horizontal=True, vertical_alignment="bottom", key="large_patterns_what"):
-        layer = _choose_layer(say, with_maps, last=True)
+        layer = choose_layer(say, with_maps, last=True)
         one = number(
             say("Filter (1 to {count})", count=layer.filters), key="in_filter", default=1, low=1,
             high=layer.filters, style="box",
@@ -511,14 +498,9 @@ def _show_heat(
     names: Sequence[str],
     likeliest: Sequence[int],
 ) -> None:
-    with_maps = [it for it in _that_learned(rows) if it.shape[0] > 1]
     with st.container(horizontal=True, vertical_alignment="bottom", key="large_heat_what"):
-        order = [*likeliest, *(it for it in range(len(names)) if it not in set(likeliest))]
-        classes = {"likeliest": say("The likeliest: {name}", name=names[order[0]])}
-        classes |= {str(it): names[it] for it in order}
-        asked_for = choose(say("Class"), classes, key="large_class", default="likeliest")
-        label = order[0] if asked_for == "likeliest" else int(asked_for)
-        layer = _choose_layer(say, with_maps, key="large_heat_layer", last=True)
+        label = choose_class(say, names, likeliest)
+        layer = choose_layer(say, with_places(rows), key="large_heat_layer", last=True)
         strength = number(
             say("Strength of the map (%)"), key="photo_strength", default=55, low=0, high=100
         )
@@ -550,8 +532,6 @@ def _show_heat(
         )
     )
     _offer_occlusion(say, network, photo, layer.name, label, names[label], strength / 100)
-    _offer_curves(say, network, photo, layer.name, label)
-    _offer_shuffled(say, network, photo, layer.name, label, names[label], strength / 100)
 
 
 def _offer_occlusion(
@@ -565,83 +545,3 @@ def _offer_occlusion(
     if found is not None:
         with st.columns(3)[0]:
             heat.draw_map(say, "occlusion", found, found.values, name, strength, limit=260)
-
-
-def _offer_curves(say: Say, network: Large, photo: Photo, layer: str, label: int) -> None:
-    st.subheader(say("Can the map be trusted?"), anchor=False)
-    found: Curves | None = questions.offer(
-        say, say("Hide what it calls important"), pretrained.curves, network, photo, layer, label,
-        "grad_cam", "blur", key="large_curves", icon=":material/science:",
-    )  # fmt: skip
-    if found is None:
-        return
-    falls = found.probability
-    st.markdown(trust.verdict(say, "grad_cam", falls))
-    label_of_it = heat.NAMES["grad_cam"]
-    name = say(label_of_it)
-    for column, (title, across, lines, key) in zip(
-        st.columns(2),
-        (
-            (say("Deletion: the most important first"), say("Pixels hidden (%)"),
-             (falls.share, falls.first, falls.random), "large_deletion"),
-            (say("Insertion: the most important first"), say("Pixels shown (%)"),
-             (falls.share, falls.last[::-1], falls.random[:, ::-1]), "large_insertion"),
-        ),
-        strict=True,
-    ):  # fmt: skip
-        with column:
-            trust.show_chart(
-                say, title, across, name, lines, say("Probability"), [0.0, 1.0], key=key
-            )
-    with st.expander(say("The numbers of the curves"), icon=":material/table:"):
-        table(
-            say("The numbers of the curves"),
-            [say("Pixels hidden (%)"), say("Most important first"), say("Least important first"),
-             say("Random orders")],
-            [
-                (f"{100 * share:.0f}", f"{first:.3f}", f"{last:.3f}", f"{chance:.3f}")
-                for share, first, last, chance in zip(
-                    falls.share, falls.first, falls.last, falls.random.mean(axis=0), strict=True
-                )
-            ],
-            text=(),
-        )  # fmt: skip
-
-
-def _offer_shuffled(
-    say: Say, network: Large, photo: Photo, layer: str, label: int, name: str, strength: float
-) -> None:
-    with st.container(horizontal=True, vertical_alignment="bottom", key="large_shuffled_what"):
-        with st.container(width=160):
-            seed = number(say("Shuffle number"), key="in_seed", default=0, low=0, high=999,
-                          style="box")  # fmt: skip
-        found: Shuffled | None = questions.offer(
-            say, say("Shuffle the weights"), pretrained.shuffled, network, photo, layer, label,
-            "grad_cam", seed, key="large_shuffled", icon=":material/shuffle:",
-        )  # fmt: skip
-    if found is None:
-        return
-    columns = st.columns(3, gap="medium")
-    maps = (
-        (found.learned, say("What it learned")),
-        (found.shuffled, say("The same weights, shuffled")),
-    )
-    for place, (column, (one, caption)) in enumerate(zip(columns[:2], maps, strict=True)):
-        with column:
-            show_picture(
-                heat_maps.lay_over(
-                    one.image,
-                    heat_maps.paint(one.values, signed=False, limit=float(one.values.max()) or 1.0),
-                    strength,
-                ),
-                key=f"large_shuffled_{place}",
-                caption=caption,
-                limit=240,
-                alt=say("{caption}: Grad-CAM of {name}", caption=caption, name=name),
-            )
-            st.caption(
-                say("{name}: {percent} %", name=name, percent=f"{100 * one.probability:.1f}")
-            )
-    with columns[2]:
-        st.metric(say("Rank correlation"), trust.signed(found.correlation))
-        st.markdown(trust.sanity(say, "grad_cam", found.correlation))

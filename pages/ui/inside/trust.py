@@ -1,14 +1,15 @@
 """Whether a heat map can be trusted: three experiments that answer it."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from cvcore import evaluation, heat_maps, trust
-from cvcore.arrays import BoolArray, ByteArray, FloatArray
+from cvcore.arrays import BoolArray, ByteArray, FloatArray, IntArray
 from cvcore.errors import SettingError
 from cvcore.evaluation import Scores
 from cvcore.heat_maps import OF_A_LAYER, HeatMap, Method, Way
@@ -52,21 +53,9 @@ def show(say: Say, scene: Scene) -> None:
     if known is None:
         return
     scores: Scores = known[0]
-    topics = {
-        "curves": say("Hide what it calls important"),
-        "shuffled": say("Shuffle the weights"),
-        "brush": say("Hide it yourself"),
-    }
-    topic = choose(
-        say("Experiment"),
-        topics,
-        key="in_trust",
-        default="curves",
-        style="segments",
-        hide_label=True,
-    )
+    topic = choose_topic(say)
     with st.container(horizontal=True, vertical_alignment="bottom", key="in_trust_what"):
-        method = _choose_method(say, scene)
+        method = choose_method(say, _offered(scene))
         label = heat.choose_class(say, scene, int(scores.probabilities.argmax()))
         if method in OF_A_LAYER:
             layer = heat.choose_layer(say, scene)
@@ -79,25 +68,15 @@ def show(say: Say, scene: Scene) -> None:
             with unseen():
                 patch, stride = heat.choose_square(say, scene)
         if topic != "shuffled" or method == "occlusion":
-            fill = heat.choose_fill(say, scene)
+            fill = heat.choose_fill(say, heat.usual_fill(scene))
         else:
             with unseen():
-                fill = heat.choose_fill(say, scene)
+                fill = heat.choose_fill(say, heat.usual_fill(scene))
         seed = size = 0
         if topic == "shuffled":
-            seed = number(
-                say("Shuffle number"), key="in_seed", default=0, low=0, high=999, style="box"
-            )
+            seed = choose_seed(say)
         if topic == "brush":
-            side = min(scores.image.shape[:2])
-            size = number(
-                say("Brush, pixels a side"),
-                key="in_brush",
-                default=max(side // 7, 1),
-                low=1,
-                high=side // 2,
-                style="box",
-            )
+            size = choose_size(say, min(scores.image.shape[:2]))
     way = heat.make_way(method, layer, patch, stride, fill)
     match topic:
         case "curves":
@@ -109,8 +88,25 @@ def show(say: Say, scene: Scene) -> None:
             _show_brush(say, scene, label, way, fill, size, scores)
 
 
-def _choose_method(say: Say, scene: Scene) -> Method:
-    offered = _offered(scene)
+def choose_topic(say: Say) -> str:
+    """Ask for one of the three experiments: 'curves', 'shuffled' or 'brush'."""
+    topics = {
+        "curves": say("Hide what it calls important"),
+        "shuffled": say("Shuffle the weights"),
+        "brush": say("Hide it yourself"),
+    }
+    return choose(
+        say("Experiment"),
+        topics,
+        key="in_trust",
+        default="curves",
+        style="segments",
+        hide_label=True,
+    )
+
+
+def choose_method(say: Say, offered: Sequence[Method]) -> Method:
+    """Ask for one of some heat maps; the default is the first."""
     asked = choose(
         say("Heat map"),
         {name: say(heat.NAMES[name]) for name in offered},
@@ -121,6 +117,23 @@ def _choose_method(say: Say, scene: Scene) -> Method:
         else say("Grad-CAM and HiResCAM need feature maps, and this network has none."),
     )
     return next(it for it in offered if it == asked)
+
+
+def choose_seed(say: Say) -> int:
+    """Ask for the number that the shuffling begins with."""
+    return number(say("Shuffle number"), key="in_seed", default=0, low=0, high=999, style="box")
+
+
+def choose_size(say: Say, side: int) -> int:
+    """Ask for the side of the brush, in the pixels or cells that a picture has on a side."""
+    return number(
+        say("Brush, pixels a side"),
+        key="in_brush",
+        default=max(side // 7, 1),
+        low=1,
+        high=side // 2,
+        style="box",
+    )
 
 
 def _offered(scene: Scene) -> list[Method]:
@@ -140,11 +153,22 @@ def _show_curves(say: Say, scene: Scene, label: int, way: Way, fill: Fill) -> No
     )
     if found is None:
         return
-    curves: Curves = found[0]
-    name = scene.names[label]
+    falls = draw_curves(say, found[0], way.method, scene.names[label], fill)
+    if way.method == "grad_cam" and falls.deletion >= falls.by_chance:
+        heat.warn_of_places(say, scene)
+
+
+def draw_curves(say: Say, curves: Curves, method: Method, name: str, fill: Fill) -> Falls:
+    """Draw the curves of a map for a class, what they mean, and the picture on its way.
+
+    Returns
+    -------
+    Falls
+        Those that are watched.
+    """
     left, right = st.columns([1, 3], gap="medium")
     with left:
-        _show_heat(say, way.method, curves.heat, name, key="in_trust_map", limit=180)
+        _show_heat(say, method, curves.heat, name, key="in_trust_map", limit=180)
         measures = {"probability": say("Probability"), "score": say("Score")}
         asked = choose(
             say("What is watched"),
@@ -157,42 +181,41 @@ def _show_curves(say: Say, scene: Scene, label: int, way: Way, fill: Fill) -> No
     measure: Measure = "score" if asked == "score" else "probability"
     falls = curves.falls(measure)
     with right:
-        st.markdown(verdict(say, way.method, falls))
+        st.markdown(_verdict(say, method, falls))
         one, other = st.columns(2, gap="small")
         low = min(0.0, float(min(falls.first.min(), falls.last.min(), falls.random.min())))
         high = float(max(falls.first.max(), falls.last.max(), falls.random.max()))
         domain = [0.0, 1.0] if measure == "probability" else [low, high]
-        method = say(heat.NAMES[way.method])
+        title = say(heat.NAMES[method])
         with one:
-            show_chart(
+            _show_chart(
                 say,
                 say("Deletion: the most important first"),
                 say("Pixels hidden (%)"),
-                method,
+                title,
                 (falls.share, falls.first, falls.random),
                 measures[measure],
                 domain,
                 key="in_trust_deletion",
             )
         with other:
-            show_chart(
+            _show_chart(
                 say,
                 say("Insertion: the most important first"),
                 say("Pixels shown (%)"),
-                method,
+                title,
                 # To show the most important first is to hide them last, read backwards.
                 (falls.share, falls.last[::-1], falls.random[:, ::-1]),
                 measures[measure],
                 domain,
                 key="in_trust_insertion",
             )
-    if way.method == "grad_cam" and falls.deletion >= falls.by_chance:
-        heat.warn_of_places(say, scene)
     _show_steps(say, curves, name, fill)
-    _write_curves(say, falls, method)
+    _write_curves(say, falls, title)
+    return falls
 
 
-def verdict(say: Say, method: Method, falls: Falls) -> str:
+def _verdict(say: Say, method: Method, falls: Falls) -> str:
     """Say in a sentence or two whether the map did better than chance."""
     right = (falls.deletion < falls.by_chance, falls.insertion > falls.by_chance)
     values = {
@@ -236,7 +259,7 @@ def verdict(say: Say, method: Method, falls: Falls) -> str:
     )
 
 
-def show_chart(
+def _show_chart(
     say: Say,
     title: str,
     across: str,
@@ -330,7 +353,7 @@ def _write_curves(say: Say, falls: Falls, method: str) -> None:
                 say("Pixels hidden (%)"),
                 say("{map}: most important first", map=method),
                 say("{map}: least important first", map=method),
-                say("Mean of {count} random orders", count=trust.RANDOM_ORDERS),
+                say("Mean of {count} random orders", count=len(falls.random)),
             ],
             [
                 (
@@ -370,8 +393,19 @@ def _show_shuffled(
     )
     if found is None:
         return
-    pair: Shuffled = found[0]
-    name = scene.names[label]
+    with draw_shuffled(say, found[0], way.method, scene.names[label]):
+        if switch(say("Compare with the other maps"), key="in_all"):
+            _compare(say, scene, label, ways, seed)
+
+
+def draw_shuffled(say: Say, pair: Shuffled, method: Method, name: str) -> DeltaGenerator:
+    """Draw a map for a class before and after the shuffling, and what the difference means.
+
+    Returns
+    -------
+    DeltaGenerator
+        The column with the meaning, for what comes below it.
+    """
     columns = st.columns(3, gap="medium")
     maps = (
         (pair.learned, say("What it learned"), "learned"),
@@ -380,19 +414,18 @@ def _show_shuffled(
     for column, (one, caption, key) in zip(columns[:2], maps, strict=True):
         with column:
             drawn = _show_heat(
-                say, way.method, one, name, key=f"in_trust_{key}", limit=240, caption=caption
+                say, method, one, name, key=f"in_trust_{key}", limit=240, caption=caption
             )
             st.caption(
                 say("{name}: {percent} %", name=name, percent=f"{100 * one.probability:.1f}")
             )
             take_picture(
-                say, drawn, name=f"{way.method.replace('_', '-')}-{key}", key=f"in_trust_{key}_png"
+                say, drawn, name=f"{method.replace('_', '-')}-{key}", key=f"in_trust_{key}_png"
             )
     with columns[2]:
-        st.metric(say("Rank correlation"), signed(pair.correlation))
-        st.markdown(sanity(say, way.method, pair.correlation))
-        if switch(say("Compare with the other maps"), key="in_all"):
-            _compare(say, scene, label, ways, seed)
+        st.metric(say("Rank correlation"), _signed(pair.correlation))
+        st.markdown(_sanity(say, method, pair.correlation))
+    return columns[2]
 
 
 def _compare(say: Say, scene: Scene, label: int, ways: Sequence[Way], seed: int) -> None:
@@ -408,13 +441,13 @@ def _compare(say: Say, scene: Scene, label: int, ways: Sequence[Way], seed: int)
         say("Every map, before and after"),
         [say("Heat map"), say("Rank correlation")],
         [
-            (say(heat.NAMES[way.method]), signed(pair.correlation))
+            (say(heat.NAMES[way.method]), _signed(pair.correlation))
             for way, pair in zip(ways, found, strict=True)
         ],
     )
 
 
-def sanity(say: Say, method: Method, correlation: float) -> str:
+def _sanity(say: Say, method: Method, correlation: float) -> str:
     """Say what a map's rank correlation with its own on a shuffled network means."""
     name = say(heat.NAMES[method])
     if not np.isfinite(correlation):
@@ -440,7 +473,7 @@ def sanity(say: Say, method: Method, correlation: float) -> str:
     )
 
 
-def signed(value: float) -> str:
+def _signed(value: float) -> str:
     """Write a correlation with a real minus sign."""
     return f"{value:.2f}".replace("-", "−") if np.isfinite(value) else "–"
 
@@ -448,11 +481,75 @@ def signed(value: float) -> str:
 # -- the brush
 
 
+@dataclass(frozen=True, kw_only=True)
+class Brushed:
+    """What is painted over, and what is asked about it.
+
+    Parameters
+    ----------
+    before : Scores
+        Of the whole picture.
+    names : sequence of str
+        The classes.
+    label : int
+        The one that is watched.
+    cells : tuple of int
+        Rows and columns of what the brush hides: pixels, or a photo's cells.
+    fill : {'mean', 'black', 'blur'}
+    size : int
+        The brush's side, in those.
+    again : callable
+        From what is hidden to the question for the scores that follow.
+    order : callable
+        From a map to the cells, the most important first.
+    map : tuple
+        The question for the map.
+    method : Method
+        The map's.
+    """
+
+    before: Scores
+    names: Sequence[str]
+    label: int
+    cells: tuple[int, int]
+    fill: Fill
+    size: int
+    again: Callable[[bytes], tuple[Any, ...]]
+    order: Callable[[HeatMap], IntArray]
+    map: tuple[Any, ...]
+    method: Method
+
+
 def _show_brush(
     say: Say, scene: Scene, label: int, way: Way, fill: Fill, size: int, before: Scores
 ) -> None:
     height, width = before.image.shape[:2]
-    hidden = _recall_hidden(height, width)
+
+    def again(hidden: bytes) -> tuple[Any, ...]:
+        painted = replace(scene.picture, hidden=hidden, fill=fill)
+        return evaluation.scores, scene.subject, painted
+
+    draw_brush(
+        say,
+        Brushed(
+            before=before,
+            names=scene.names,
+            label=label,
+            cells=(height, width),
+            fill=fill,
+            size=size,
+            again=again,
+            order=trust.ranked,
+            map=(heat_maps.heat_map, scene.subject, scene.picture, label, way),
+            method=way.method,
+        ),
+    )
+
+
+def draw_brush(say: Say, it: Brushed) -> None:
+    """Let a visitor hide parts of a picture, and show what the network says then."""
+    hidden = _recall_hidden(*it.cells)
+    before = it.before
 
     def put(mask: BoolArray) -> None:
         st.session_state[HIDDEN] = pack(mask).hex() if mask.any() else ""
@@ -462,9 +559,9 @@ def _show_brush(
         show_brush(
             say,
             before.image,
-            hide(before.image, np.ones((height, width), bool), fill),
+            hide(before.image, np.ones(before.image.shape[:2], bool), it.fill),
             hidden,
-            size=size,
+            size=it.size,
             alt=say("The picture, {share} % of it hidden", share=round(100 * hidden.mean())),
             caption=say("Paint over what the network shall not see"),
             key="in_brush_picture",
@@ -480,22 +577,19 @@ def _show_brush(
     with right:
         after = before
         if hidden.any():
-            painted = replace(scene.picture, hidden=pack(hidden), fill=fill)
-            found = questions.ask(
-                say, (evaluation.scores, scene.subject, painted), key="in_brush_scores"
-            )
+            found = questions.ask(say, it.again(pack(hidden)), key="in_brush_scores")
             if found is None:
                 return
             after = found[0]
-        show_spoken(_what_came(say, scene, label, before, after, hidden), key="in_brush_spoken")
+        show_spoken(_what_came(say, it, after, hidden), key="in_brush_spoken")
         one, other = st.columns(2, gap="small")
         with one:
             st.caption(say("Nothing hidden"))
-            show_probabilities(say, before.probabilities, scene.names, true=before.label)
+            show_probabilities(say, before.probabilities, it.names, true=before.label)
         with other:
             st.caption(say("Now"))
-            show_probabilities(say, after.probabilities, scene.names, true=before.label)
-        _offer_masks(say, scene, label, way, hidden, put)
+            show_probabilities(say, after.probabilities, it.names, true=before.label)
+        _offer_masks(say, it, hidden, put)
         take_picture(say, after.image, name="hidden", key="in_brush_png")
 
 
@@ -517,12 +611,7 @@ def _read_hex(text: str) -> str:
 
 
 def _offer_masks(
-    say: Say,
-    scene: Scene,
-    label: int,
-    way: Way,
-    hidden: BoolArray,
-    put: Callable[[BoolArray], None],
+    say: Say, it: Brushed, hidden: BoolArray, put: Callable[[BoolArray], None]
 ) -> None:
     """Offer to clear, to turn round, and to hide what a map calls important, or chance."""
     height, width = hidden.shape
@@ -543,19 +632,15 @@ def _offer_masks(
             on_click=put,
             args=(~hidden,),
         )
-        found = questions.ask(
-            say,
-            (heat_maps.heat_map, scene.subject, scene.picture, label, way),
-            key="in_brush_map",
-        )
+        found = questions.ask(say, it.map, key="in_brush_map")
         if found is None:
             return
-        order = trust.ranked(found[0])
+        order = it.order(found[0])
         st.button(
             say(
                 "Hide the {percent} % that {map} calls most important",
                 percent=round(100 * _MARKED),
-                map=say(heat.NAMES[way.method]),
+                map=say(heat.NAMES[it.method]),
             ),
             key="in_brush_important",
             icon=":material/target:",
@@ -574,18 +659,17 @@ def _offer_masks(
         )
 
 
-def _what_came(
-    say: Say, scene: Scene, label: int, before: Scores, after: Scores, hidden: BoolArray
-) -> str:
+def _what_came(say: Say, it: Brushed, after: Scores, hidden: BoolArray) -> str:
     """Say what hiding did to the class and to the network's answer."""
+    before, names, label = it.before, it.names, it.label
     if not hidden.any():
         return say(
             "Nothing is hidden. Where must you paint so that it no longer says {name}?",
-            name=scene.names[int(before.probabilities.argmax())],
+            name=names[int(before.probabilities.argmax())],
         )
     values = {
         "share": f"{100 * float(hidden.mean()):.0f}",
-        "name": scene.names[label],
+        "name": names[label],
         "before": f"{100 * float(before.probabilities[label]):.1f}",
         "after": f"{100 * float(after.probabilities[label]):.1f}",
     }
@@ -595,14 +679,14 @@ def _what_came(
             "{share} % of the pixels hidden: {name} goes from {before} % to {after} %; it still "
             "says {said}.",
             **values,
-            said=scene.names[said],
+            said=names[said],
         )
     return say(
         "{share} % of the pixels hidden: {name} goes from {before} % to {after} %; it says {says} "
         "now, no longer {said}.",
         **values,
-        said=scene.names[said],
-        says=scene.names[says],
+        said=names[said],
+        says=names[says],
     )
 
 
