@@ -4,16 +4,17 @@ Its functions from `rows` on are jobs for a worker (`cvcore.engine.client.Engine
 are not made by this laboratory: their layers have names, and what a layer is, Keras says.
 """
 
+import copy
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cvcore import backbones, heat_maps, pace, photos, transfer, trust, work_store
+from cvcore import backbones, heat_maps, large_surgery, pace, photos, transfer, trust, work_store
 from cvcore.arrays import BoolArray, ByteArray, FloatArray
 from cvcore.errors import N_, SettingError
 from cvcore.evaluation import Scores
@@ -22,6 +23,7 @@ from cvcore.filter_patterns import STAGES, Ascent
 from cvcore.heat_maps import HeatMap, Method
 from cvcore.learned_kernels import SMALLEST, Resemblance, resemblance
 from cvcore.subjects import Fill, hide, unpack
+from cvcore.surgery import Operation
 from cvcore.transfer_spec import Framing, TransferSpec
 from cvcore.trust import Curves, Falls, Shuffled
 from cvcore.waking import import_tensorflow
@@ -53,11 +55,14 @@ class Large:
         What was learned on top of it instead.
     classes : int, optional
         Of what was learned.
+    operations : tuple of Operation, optional
+        What is done to its filters, in this order; a layer's place is that among `rows`, from 1.
     """
 
     backbone: str
     spec: TransferSpec | None = None
     classes: int = 1000
+    operations: tuple[Operation, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -155,6 +160,8 @@ class Opened:
         From the input on, by their names in a fresh process.
     last : str
         The last of them that gives feature maps of more than one cell.
+    changed : list of (keras.Variable, ndarray)
+        What operations make of its weights, for `in_effect`.
     send : callable
         Sends pictures through `scores`, as `cvcore.transfer.sender` does.
     """
@@ -176,6 +183,45 @@ class Opened:
         with_maps = [it for it, layer in self.layers.items() if _has_maps(layer)]
         self.last = [it for it in with_maps if self.layers[it].output.shape[1] > 1][-1]
         self.send = transfer.sender(self.scores)
+        self.changed: list[tuple[Any, FloatArray]] = []
+
+    def operated(self, operations: Sequence[Operation]) -> "Opened":
+        """Return the same network with operations, which are done only while `in_effect`.
+
+        Raises
+        ------
+        SettingError
+            If it has no such layer or filter, or the layer's kernels are of another size.
+        """
+        rows = self.rows()
+        for it in operations:
+            large_surgery.check(rows, it)
+        network = copy.copy(self)
+        network.changed = large_surgery.changed(list(self.layers.values()), operations)
+        # What is traced has the weights as they were.
+        network.send = transfer.sender(self.scores, traced=False)
+        return network
+
+    def in_effect(self) -> AbstractContextManager[object]:
+        """Let the operations be done to what runs inside, in this thread alone."""
+        import keras
+
+        return keras.StatelessScope(state_mapping=self.changed) if self.changed else nullcontext()
+
+    def rows(self) -> tuple[Row, ...]:
+        """Return its layers, from the input on."""
+        return tuple(
+            Row(
+                name=name,
+                kind=type(layer).__name__,
+                shape=tuple(map(int, layer.output.shape[1:])),
+                parameters=layer.count_params(),
+                has_maps=_has_maps(layer),
+                kernel=_kernel(layer)[:2],
+                filters=int(layer.output.shape[-1]),
+            )
+            for name, layer in self.layers.items()
+        )
 
     def layer(self, name: str, *, maps: bool = False, kernel: bool = False) -> Any:
         """Return a layer by its name.
@@ -196,29 +242,59 @@ class Opened:
 
     def all_scores(self, images: ByteArray) -> FloatArray:
         """Return the scores before softmax of pictures; of a single sigmoid, both sides."""
-        scores = self.send(images)
-        return scores if scores.shape[1] > 1 else np.concatenate([scores, 0 * scores], axis=1)
+        return both_sides(self.send(images))
+
+
+def both_sides(scores: FloatArray) -> FloatArray:
+    """Return scores before softmax; of a single sigmoid, 0 is what speaks for the other side."""
+    return scores if scores.shape[1] > 1 else np.concatenate([scores, 0 * scores], axis=1)
+
+
+def check_class(network: Opened, label: int) -> None:
+    """Refuse a class that a network does not have.
+
+    Raises
+    ------
+    SettingError
+        If there are fewer.
+    """
+    classes = max(int(network.scores.output_shape[-1]), 2)
+    if not 0 <= label < classes:
+        raise SettingError(
+            N_("There are {count} classes; number {number} was asked for."),
+            count=classes,
+            number=label + 1,
+        )
 
 
 @contextmanager
 def opened(network: Large) -> Iterator[Opened]:
     """Open a network, or find it open: it is built once, and asked by one job at a time.
 
+    Operations are in effect inside.
+
     Raises
     ------
     SettingError
-        If there is no such backbone, or the host does not allow it.
+        If there is no such backbone, or the host does not allow it; or if an operation is not
+        possible.
     AssetError
         If its weights are not on this computer, or are damaged.
     EngineError
         If what was learned on top of it is no longer kept.
     """
     import_tensorflow()
+    whole = replace(network, operations=())
     with _lock:
-        if network.spec is None:
-            yield _open_backbone(network)
-        else:
-            yield _open_learned(network, transfer.kept_at(network.spec))
+        ready = (
+            _open_backbone(whole)
+            if network.spec is None
+            else _open_learned(whole, transfer.kept_at(network.spec))
+        )
+        if network.operations:
+            ready = ready.operated(network.operations)
+        with ready.in_effect():
+            yield ready
 
 
 @contextmanager
@@ -307,18 +383,7 @@ def rows(url: str, network: Large) -> tuple[Row, ...]:  # noqa: ARG001 - every j
         If it cannot be opened.
     """
     with opened(network) as it:
-        return tuple(
-            Row(
-                name=name,
-                kind=type(layer).__name__,
-                shape=tuple(map(int, layer.output.shape[1:])),
-                parameters=layer.count_params(),
-                has_maps=_has_maps(layer),
-                kernel=_kernel(layer)[:2],
-                filters=int(layer.output.shape[-1]),
-            )
-            for name, layer in it.layers.items()
-        )
+        return it.rows()
 
 
 def _has_maps(layer: Any) -> bool:
@@ -327,12 +392,12 @@ def _has_maps(layer: Any) -> bool:
 
 
 def _kernel(layer: Any) -> tuple[int, ...]:
-    weights = _weights(layer)
+    weights = weights_of(layer)
     return () if weights is None else tuple(map(int, weights.shape))
 
 
-def _weights(layer: Any) -> Any:
-    """Return a convolution's weights as (rows, columns, channels of a filter, filters)."""
+def weights_of(layer: Any) -> Any:
+    """Return a convolution's weights as (rows, columns, channels of a filter, filters), or None."""
     kind = type(layer).__name__
     if kind == "Conv2D":
         return layer.kernel
@@ -402,7 +467,7 @@ def kernels(url: str, network: Large, layer: str, channel: int) -> Kernels:  # n
         If there is no such layer, or the network cannot be opened.
     """
     with opened(network) as it:
-        weights = np.asarray(_weights(it.layer(layer, kernel=True)))
+        weights = np.asarray(weights_of(it.layer(layer, kernel=True)))
     rows, columns, channels = weights.shape[:3]
     one: FloatArray = np.ascontiguousarray(weights[:, :, min(max(channel, 0), channels - 1)])
     return Kernels(
@@ -449,13 +514,7 @@ def _heat(network: Opened, seen: ByteArray, layer: str, label: int, method: Meth
     from cvcore.opened import softmax
 
     size = len(seen)
-    classes = max(int(network.scores.output_shape[-1]), 2)
-    if not 0 <= label < classes:
-        raise SettingError(
-            N_("There are {count} classes; number {number} was asked for."),
-            count=classes,
-            number=label + 1,
-        )
+    check_class(network, label)
     if method == "occlusion":
         cells, signed, scores = heat_maps.occlusion(
             network.all_scores, seen, label, patch=size // 6, stride=size // 12, fill="mean"
@@ -524,7 +583,10 @@ def curves(
     with opened(network) as it:
         found = _heat(it, see(photo, it.size), layer, label, method)
         order = trust.ranked(found)
-        orders = np.stack([order, order[::-1], *trust.random_orders(order.size)[:3]])
+        # What is hidden by chance is in pieces as large as the map's: scattered pixels would
+        # spoil a photo far more.
+        chance = trust.random_blocks(found.cells.shape, it.size, count=3)
+        orders = np.stack([order, order[::-1], *chance])
         parts = []
         for done, one in enumerate(orders, start=1):
             share, scores = trust.hide_in_orders(
@@ -561,12 +623,13 @@ def shuffled(
     with opened(network) as it:
         seen = see(photo, it.size)
         learned = _heat(it, seen, layer, label, method)
-        pace.reach(0.2)
-        copy = Opened(network)
+        weights = {str(place): np.asarray(one) for place, one in enumerate(it.scores.weights)}
+    pace.reach(0.2)
+    with _lock:
+        twin = Opened(network)
         pace.reach(0.7)
-        weights = {str(place): value for place, value in enumerate(it.scores.get_weights())}
-        copy.scores.set_weights(list(trust.shuffle_weights(weights, seed).values()))
-        without = _heat(copy, seen, layer, label, method)
+        twin.scores.set_weights(list(trust.shuffle_weights(weights, seed).values()))
+        without = _heat(twin, seen, layer, label, method)
     return trust.beside(learned, without, method)
 
 
@@ -593,7 +656,7 @@ def ascend(url: str, network: Large, layer: str, one: int, seed: int) -> Ascent:
                 count=count,
                 number=one + 1,
             )
-        size, model = it.size, it.scores
+        size, model, in_effect = it.size, it.scores, it.in_effect
     import keras
     import tensorflow as tf
 
@@ -622,7 +685,8 @@ def ascend(url: str, network: Large, layer: str, one: int, seed: int) -> Ascent:
     kept = np.linspace(0, STEPS, STAGES).round().astype(int).tolist()
     for step in range(STEPS + 1):
         before = now
-        now, value = climb(now, tf.constant(_RATE * (1 - step / STEPS), tf.float32))
+        with in_effect():
+            now, value = climb(now, tf.constant(_RATE * (1 - step / STEPS), tf.float32))
         values.append(float(value))
         if values[-1] > highest:
             best, highest = np.asarray(before)[0], values[-1]

@@ -2,9 +2,9 @@
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from types import MappingProxyType
 from typing import Literal, TypeAlias
 
@@ -34,7 +34,7 @@ MOST = 32
 _SILENCE = -100.0
 """What sigmoid and softmax make 0 of, as near as float32 can tell; they make something of 0."""
 
-_WRITTEN = re.compile(r"(\d{1,2})\.(\d{1,4})(off|kernel|random|swap)(.*)", re.ASCII)
+_WRITTEN = re.compile(r"(\d{1,3})\.(\d{1,4})(off|kernel|random|swap)(.*)", re.ASCII)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,7 +98,7 @@ def operate(
     for operation in operations:
         for name, silence in arrays_of_filters(network, operation.layer).items():
             array = changed[name] = changed[name].copy()
-            _change(array, operation, part=name.rsplit("/", 1)[1], silence=silence)
+            change(array, operation, part=name.rsplit("/", 1)[1], silence=silence)
     return changed
 
 
@@ -124,11 +124,18 @@ def possible(
     done, left_out : tuple of Operation
         In the order in which they came.
     """
+    return sort_out(operations, partial(_check, network))
+
+
+def sort_out(
+    operations: Sequence[Operation], check: Callable[[Operation], None]
+) -> tuple[tuple[Operation, ...], tuple[Operation, ...]]:
+    """Tell operations that pass a check from those that it refuses with a `SettingError`."""
     done: list[Operation] = []
     left_out: list[Operation] = []
     for operation in operations:
         try:
-            _check(network, operation)
+            check(operation)
         except SettingError:
             left_out.append(operation)
         else:
@@ -271,7 +278,26 @@ def _check(network: Network, operation: Operation) -> None:
             ),
             position=place,
         )
-    count = count_of_filters(network, place)
+    size = layer.size if isinstance(layer, Convolution) else 0
+    check_filter(operation, count_of_filters(network, place), size)
+
+
+def check_filter(operation: Operation, count: int, size: int) -> None:
+    """Refuse what cannot be done to a layer with so many filters.
+
+    Parameters
+    ----------
+    operation : Operation
+    count : int
+    size : int
+        Rows and columns of its kernels; 0 where it has none.
+
+    Raises
+    ------
+    SettingError
+        If it has no such filter, or its kernels are of another size.
+    """
+    place = operation.layer
     for wanted in (operation.filter, operation.other):
         if not 0 <= wanted < count:
             raise SettingError(
@@ -285,7 +311,6 @@ def _check(network: Network, operation: Operation) -> None:
             N_("The seed must be a whole number from 0 up; it was {seed}."), seed=operation.seed
         )
     if operation.deed == "kernel":
-        size = layer.size if isinstance(layer, Convolution) else 0
         lengths = [len(row) for row in operation.kernel]
         cells = [cell for row in operation.kernel for cell in row]
         if not size or lengths != [size] * size or not all(map(math.isfinite, cells)):
@@ -295,7 +320,7 @@ def _check(network: Network, operation: Operation) -> None:
             )
 
 
-def arrays_of_filters(network: Network, place: int) -> dict[str, float]:
+def arrays_of_filters(network: Network, place: int) -> dict[str, float | None]:
     """Return the arrays whose last axis counts a layer's filters, and how each is silenced.
 
     Besides its own these are those of every batch normalisation on the way to the next layer
@@ -309,9 +334,9 @@ def arrays_of_filters(network: Network, place: int) -> dict[str, float]:
 
     Returns
     -------
-    dict of str to float
+    dict of str to float or None
         From an array's name, as in `cvcore.models.weights`, to what a filter's part of it
-        becomes where the filter is switched off. An array of a mean or a variance stays.
+        becomes where the filter is switched off; None where it stays, as means and variances do.
 
     Examples
     --------
@@ -319,8 +344,9 @@ def arrays_of_filters(network: Network, place: int) -> dict[str, float]:
     {'convolution_1/kernel': 0.0, 'convolution_1/bias': 0.0}
     """
     layer = network[place - 1]
-    silences = {f"{layer.kind}_{place}/kernel": 0.0, f"{layer.kind}_{place}/bias": 0.0}
-    adds = f"{layer.kind}_{place}/bias"  # what the next activation sees of a filter that is off
+    own = f"{layer.kind}_{place}"
+    silences: dict[str, float | None] = {f"{own}/kernel": 0.0, f"{own}/bias": 0.0}
+    adds = f"{own}/bias"  # what the next activation sees of a filter that is off
     for after, follower in enumerate(network[place - 1 :], start=place):
         if after > place and not isinstance(
             follower, ActivationLayer | BatchNormalisation | Dropout | Pooling
@@ -328,8 +354,8 @@ def arrays_of_filters(network: Network, place: int) -> dict[str, float]:
             break
         if isinstance(follower, BatchNormalisation):
             name = f"{follower.kind}_{after}"
-            parts = ("gamma", "beta", "moving_mean", "moving_variance")
-            silences |= {f"{name}/{part}": 0.0 for part in parts}
+            silences |= {f"{name}/{part}": 0.0 for part in ("gamma", "beta")}
+            silences |= {f"{name}/moving_{part}": None for part in ("mean", "variance")}
             adds = f"{name}/beta"
         if _activation(follower) in ("sigmoid", "softmax"):
             silences[adds] = _SILENCE
@@ -342,12 +368,24 @@ def _activation(layer: Layer) -> Activation:
     )
 
 
-def _change(array: FloatArray, operation: Operation, *, part: str, silence: float) -> None:
+def change(array: FloatArray, operation: Operation, *, part: str, silence: float | None) -> None:
+    """Do an operation to one of the arrays that belong to a layer's filters, in place.
+
+    Parameters
+    ----------
+    array : ndarray of float32
+        Its last axis counts the filters.
+    operation : Operation
+    part : str
+        What the array is: 'kernel', 'bias', or one of batch normalisation's.
+    silence : float or None
+        What the filter's part of it becomes where it is switched off; None where it stays.
+    """
     one = operation.filter
     match operation.deed:
         case "swap":
             array[..., [one, operation.other]] = array[..., [operation.other, one]]
-        case "off" if part in ("kernel", "bias", "gamma", "beta"):
+        case "off" if silence is not None:
             array[..., one] = silence
         case "kernel" if part == "kernel":
             plane = np.array(operation.kernel, np.float32)[..., np.newaxis]

@@ -4,6 +4,7 @@ The functions with a store as first argument are jobs for a worker
 (`cvcore.engine.client.Engine.ask`), where TensorFlow is imported.
 """
 
+import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -236,6 +237,36 @@ def random_orders(count: int, *, seed: int = 1) -> IntArray:
     """Return `RANDOM_ORDERS` random orders of as many pixels."""
     rng = np.random.default_rng(seed)
     return np.stack([rng.permutation(count) for _ in range(RANDOM_ORDERS)])
+
+
+def random_blocks(shape: tuple[int, ...], size: int, *, count: int, seed: int = 1) -> IntArray:
+    """Return random orders of the cells of a square picture, pixel by pixel.
+
+    Parameters
+    ----------
+    shape : (rows, columns)
+        Into how many cells it is cut.
+    size : int
+        Its pixels a side.
+    count : int
+        How many orders.
+    seed : int, optional
+
+    Returns
+    -------
+    ndarray of int64, shape (count, size * size)
+        Places counted row by row; those of one cell follow each other.
+
+    Examples
+    --------
+    >>> random_blocks((1, 2), 2, count=2, seed=3).tolist()
+    [[1, 3, 0, 2], [0, 2, 1, 3]]
+    """
+    rng = np.random.default_rng(seed)
+    rows, columns = (np.arange(size) * cells // size for cells in shape)
+    cell = (rows[:, np.newaxis] * shape[1] + columns).ravel()
+    turns = np.stack([rng.permutation(math.prod(shape)) for _ in range(count)])
+    return np.argsort(turns[:, cell], axis=1, kind="stable")
 
 
 def hide_in_orders(

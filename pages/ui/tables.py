@@ -14,6 +14,7 @@ _TABLE = """
   border-bottom: 1px solid color-mix(in srgb, currentColor 20%, transparent);
 }
 .cv-table :is(th, td).text { text-align: left; }
+.cv-table thead th { white-space: normal; vertical-align: bottom; }
 .cv-table tr.total { font-weight: 600; }
 @media (max-width: 640px) {
   .cv-table :is(th, td) { padding-inline: 0.35rem; white-space: normal; }

@@ -3,10 +3,9 @@
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from cvcore import backbones, classify
-from cvcore.classify import Classified
+from cvcore import backbones
 from cvcore.pretrained import Large, Photo
-from pages.ui import address, questions
+from pages.ui import address
 from pages.ui.backbone_input import ask_for_weights, choose_backbone, choose_framing
 from pages.ui.inside import pretrained
 from pages.ui.picture_input import choose_picture
@@ -25,17 +24,10 @@ def show(say: Say, experiment: DeltaGenerator) -> None:
     if not name:
         return
     with experiment, st.container(key="experiment"), friendly(say):
+        scores = None
         if not ask_for_weights(say, name, top=True, key="photo_weights"):
             return
-        said = questions.ask(
-            say,
-            (classify.classify, name, shown),
-            key="large_classified",
-            meanwhile=say("{name} is being loaded and asked.", name=name),
-        )
-        if said is None:
-            return
-        answer: Classified = said[0]
         names = backbones.class_names()
-        pretrained.show(say, Large(backbone=name), shown, names, answer.labels.tolist())
-    show_probabilities(say, answer.probabilities, names)
+        scores = pretrained.show(say, Large(backbone=name), shown, names)
+    if scores is not None:
+        show_probabilities(say, scores.probabilities, names)

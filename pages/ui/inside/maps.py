@@ -23,6 +23,7 @@ from pages.ui.words import Say
 SHOWN = 12
 """Maps of each layer that stand side by side where all layers are shown."""
 
+_LARGE = 56  # pixels a side from which on maps in a grid are drawn smaller
 _SIDE = 16  # pixels that a map in a grid has at least
 _TOLD, _DETAIL = "#0072B2", "#D55E00"
 
@@ -182,6 +183,17 @@ def spoken(say: Say, layer: LayerMaps, count: int) -> str:
         low=short(layer.low),
         high=short(layer.high),
     )
+
+
+def smaller(maps: FloatArray) -> FloatArray:
+    """Leave out rows and columns of large maps: 32 of 112 × 112 pixels would be megabytes.
+
+    Parameters
+    ----------
+    maps : ndarray of float32, shape (height, width, count)
+    """
+    step = max(maps.shape[0] // _LARGE, 1)
+    return maps[::step, ::step]
 
 
 def in_a_grid(painted: ByteArray, *, columns: int) -> ByteArray:

@@ -1,24 +1,30 @@
 """A large network from the inside: a backbone, or what has been learned on top of one."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from types import MappingProxyType
 
 import numpy as np
 import streamlit as st
 
-from cvcore import pretrained
+from cvcore import large_surgery, pretrained
 from cvcore.display import signed_colours
 from cvcore.errors import N_
+from cvcore.evaluation import Scores
 from cvcore.feature_maps import LayerMaps
 from cvcore.filter_patterns import STAGES, Ascent
 from cvcore.heat_maps import OF_A_LAYER, HeatMap, Method
 from cvcore.pretrained import Kernels, Large, Photo, Row
+from cvcore.surgery import sort_out
 from pages.ui import address, questions
 from pages.ui.inputs import choose, number
-from pages.ui.inside import heat, pretrained_trust
+from pages.ui.inside import heat, pretrained_surgery, pretrained_trust
 from pages.ui.inside.kernels import kernel_name
-from pages.ui.inside.maps import in_a_grid, in_numbers, paint, spoken, window_in
+from pages.ui.inside.maps import in_a_grid, in_numbers, paint, smaller, spoken, window_in
 from pages.ui.inside.pretrained_input import choose_class, choose_layer, that_learned, with_places
+from pages.ui.inside.pretrained_surgery import OPERATIONS
+from pages.ui.inside.scene import recall_operations
 from pages.ui.inside.take import take_picture
 from pages.ui.picture import ColourBar, Pick, short, show_picture
 from pages.ui.tables import table
@@ -33,6 +39,7 @@ VIEWS: Mapping[str, str] = MappingProxyType(
         "patterns": N_("Filter patterns"),
         "heat": N_("Heat maps"),
         "trust": N_("Trust"),
+        "surgery": N_("Surgery"),
     }
 )
 """Of those of the small networks, as the page calls them."""
@@ -41,22 +48,25 @@ _MOST_MAPS = 256
 _METHODS: tuple[Method, ...] = ("grad_cam", "hires_cam", "occlusion", "gradient")
 _LINE = "#0072B2"
 _SHOWN = 12
+_LIKELIEST = 5
 
 
-def show(
-    say: Say, network: Large, photo: Photo, names: Sequence[str], likeliest: Sequence[int]
-) -> None:
+def show(say: Say, network: Large, photo: Photo, names: Sequence[str]) -> Scores | None:
     """Show a network with a photo in the view that the visitor chose.
 
     Parameters
     ----------
     say : Say
     network : Large
+        Operations are done to it where the visitor asked for them.
     photo : Photo
     names : sequence of str
         The classes.
-    likeliest : sequence of int
-        What it says of the photo, the likeliest class first.
+
+    Returns
+    -------
+    Scores or None
+        What it says of the photo; None while that is not known.
     """
     view = choose(
         say("View"),
@@ -73,8 +83,19 @@ def show(
         meanwhile=say("{name} is being loaded and asked.", name=network.backbone),
     )
     if asked is None:
-        return
+        return None
     rows: tuple[Row, ...] = asked[0]
+    network = replace(
+        network,
+        operations=recall_operations(
+            say, OPERATIONS, partial(sort_out, check=partial(large_surgery.check, rows))
+        ),
+    )
+    known = questions.ask(say, (pretrained.scores, network, photo), key="large_scores")
+    if known is None:
+        return None
+    scores: Scores = known[0]
+    likeliest = np.argsort(-scores.probabilities, kind="stable")[:_LIKELIEST].tolist()
     match view:
         case "architecture":
             _show_architecture(say, rows)
@@ -88,6 +109,9 @@ def show(
             _show_heat(say, network, photo, rows, names, likeliest)
         case "trust":
             pretrained_trust.show(say, network, photo, rows, names, likeliest)
+        case "surgery":
+            pretrained_surgery.show(say, network, photo, rows, names, likeliest)
+    return scores
 
 
 # -- architecture
@@ -207,9 +231,7 @@ def _show_layer(say: Say, layer: Row, maps: LayerMaps, *, common: bool) -> None:
             signed=maps.low < 0,
         )
         st.caption(in_numbers(say, plane))
-    # Large maps are shown smaller: 32 maps of 112 × 112 pixels would be megabytes.
-    step = max(maps.maps.shape[0] // 56, 1)
-    painted, bar = paint(maps.maps[::step, ::step, :count], maps, common=common)
+    painted, bar = paint(smaller(maps.maps)[..., :count], maps, common=common)
     columns = min(count, max(round((1.6 * count) ** 0.5), 1))
     grid = in_a_grid(painted, columns=columns)
     row, column = divmod(min(one, count - 1), columns)
@@ -249,8 +271,7 @@ def _show_layer(say: Say, layer: Row, maps: LayerMaps, *, common: bool) -> None:
 
 
 def _show_row(say: Say, name: str, maps: LayerMaps, *, chosen: str) -> None:
-    step = max(maps.maps.shape[0] // 56, 1)
-    painted, _ = paint(maps.maps[::step, ::step], maps, common=True)
+    painted, _ = paint(smaller(maps.maps), maps, common=True)
     count = len(painted)
 
     def pick(_: int, column: int) -> None:

@@ -59,7 +59,7 @@ def show(
         else:
             fill = heat.choose_fill(say, fill)
         if topic == "brush":
-            size = trust.choose_size(say, CELLS)
+            size = trust.choose_size(say("Brush, of {count} cells a side", count=CELLS), CELLS)
     asked = (network, photo, layer.name, label, method)
     match topic:
         case "curves":
@@ -69,6 +69,15 @@ def show(
             )  # fmt: skip
             if curves is not None:
                 trust.draw_curves(say, curves, method, names[label], fill)
+                rows_of, columns = curves.heat.cells.shape
+                st.caption(
+                    say(
+                        "In the random orders, cells of the map's own size are hidden one after "
+                        "the other, {rows} × {columns} of them.",
+                        rows=rows_of,
+                        columns=columns,
+                    )
+                )
         case "shuffled":
             pair: Shuffled | None = questions.offer(
                 say, say("Shuffle the weights"), pretrained.shuffled, *asked, seed,

@@ -1,7 +1,8 @@
 """What is looked into: a run, a moment of its training, and a picture."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 import streamlit as st
 
@@ -116,7 +117,7 @@ def choose_scene(say: Say, run: str, snapshot: Snapshot | None) -> Scene | None:
         return None
     spec = snapshot.spec
     moment = moments.choose_moment(say, kept)
-    operations = _recall_operations(say, spec)
+    operations = recall_operations(say, SURGERY, partial(surgery.possible, spec.network))
     subject = Subject(run=run, moment=moment, operations=operations)
     return Scene(
         run=run,
@@ -128,19 +129,31 @@ def choose_scene(say: Say, run: str, snapshot: Snapshot | None) -> Scene | None:
     )
 
 
-def _recall_operations(say: Say, spec: RunSpec) -> tuple[Operation, ...]:
+def recall_operations(
+    say: Say,
+    key: str,
+    possible: Callable[
+        [tuple[Operation, ...]], tuple[tuple[Operation, ...], tuple[Operation, ...]]
+    ],
+) -> tuple[Operation, ...]:
     """Return what the visitor did to this network, and offer to undo it in every view.
 
     Operations that came with another network, and are not possible in this one, are left out.
+
+    Parameters
+    ----------
+    say : Say
+    key : str
+        What operations are called in the address.
+    possible : callable
+        Tells those that can be done to the network from those that cannot.
     """
-    address.recall(SURGERY, "", _read_operations)
-    operations, left_out = surgery.possible(
-        spec.network, surgery.from_text(str(st.session_state[SURGERY]))
-    )
+    address.recall(key, "", _read_operations)
+    operations, left_out = possible(surgery.from_text(str(st.session_state[key])))
     if not are_drawn():
         return operations
     if left_out:
-        st.session_state[SURGERY] = surgery.to_text(operations)
+        st.session_state[key] = surgery.to_text(operations)
         st.info(
             say(
                 "{count} operations of another network are not possible in this one, and are "
@@ -153,7 +166,7 @@ def _recall_operations(say: Say, spec: RunSpec) -> tuple[Operation, ...]:
             ),
             icon=":material/content_cut:",
         )
-    address.publish(SURGERY, "")
+    address.publish(key, "")
     if operations:
         with st.container(horizontal=True, vertical_alignment="center", key="inside_operated"):
             st.caption(
@@ -168,7 +181,7 @@ def _recall_operations(say: Say, spec: RunSpec) -> tuple[Operation, ...]:
                 icon=":material/restart_alt:",
                 type="tertiary",
                 on_click=address.apply,
-                args=({SURGERY: ""},),
+                args=({key: ""},),
             )
     return operations
 

@@ -72,16 +72,25 @@ def show(say: Say, scene: Scene) -> None:
     if answers is None:
         return
     effect, *weights = answers
+    done = scene.subject.operations
     if weights:
-        _offer_grid(say, scene, place, one, weights[0])
-    _say_what_changed(say, scene, place, effect)
+        learned: Learned = weights[0]
+        summed = (learned.weights[..., one] * learned.channels).astype(np.float32)
+        offer_grid(say, SURGERY, done, place, one, summed, learned.channels)
+    say_what_changed(say, scene.names, effect, str(place), operated=bool(done))
     maps, classes = st.columns([1, 1.05], gap="medium")
     with maps:
-        _show_maps(say, scene, effect, place, one)
+        draw_effect(
+            say,
+            effect,
+            one,
+            operated=bool(done),
+            convolution=_is_convolution(scene, place),
+        )
     with classes:
-        _show_classes(say, scene, effect)
+        draw_classes(say, effect, scene.names)
         _show_test(say, scene)
-    _show_operations(say, scene)
+    show_operations(say, SURGERY, done)
     _show_importance(say, scene, place, effect)
     _offer_branch(say, scene)
 
@@ -124,38 +133,89 @@ def _choose_operation(
             )
             - 1
         )
-        deeds = {"off": say("Switch it off")}
-        if convolution:
-            deeds["kernel"] = say("Set it to a kernel")
-        deeds["random"] = say("Give it random weights")
-        if convolution:
-            deeds["hand"] = say("Change it by hand")
-        if count > 1:
-            deeds["swap"] = say("Swap it with another")
-        deed = choose(say("Operation"), deeds, key="in_deed", default="off")
-        operation = _operation(say, scene, place, one, deed)
-        full = len(scene.subject.operations) >= MOST
-        if operation is not None:
-            st.button(
-                say("Do it"),
-                type="primary",
-                icon=":material/content_cut:",
-                key="surgery_do",
-                on_click=_do,
-                args=(scene, operation),
-                disabled=full or operation in scene.subject.operations[-1:],
-            )
-    if full:
-        st.caption(say("No more than {count} operations can be done; undo some first.", count=MOST))
+        size = learned_kernels.seen_by(scene.spec, place)[0] if convolution else 0
+        done = scene.subject.operations
+        operation = choose_operation(say, SURGERY, done, place, one, count=count, size=size)
+    say_if_full(say, done)
     return place, one, operation
 
 
-def _operation(say: Say, scene: Scene, place: int, one: int, deed: str) -> Operation | None:
+def choose_operation(
+    say: Say,
+    key: str,
+    done: Sequence[Operation],
+    place: int,
+    one: int,
+    *,
+    count: int,
+    size: int,
+) -> Operation | None:
+    """Ask what to do with a filter, and offer to do it.
+
+    Parameters
+    ----------
+    say : Say
+    key : str
+        What operations are called in the address.
+    done : sequence of Operation
+        What was done before.
+    place, one : int
+        The layer's place from 1, and the filter's from 0.
+    count : int
+        Filters of the layer.
+    size : int
+        Rows and columns of their kernels; 0 for the units of a dense layer.
+
+    Returns
+    -------
+    Operation or None
+        What is offered; None where the weights themselves are to be changed.
+    """
+    deeds = {"off": say("Switch it off")}
+    if size and kernels_of(size):
+        deeds["kernel"] = say("Set it to a kernel")
+    deeds["random"] = say("Give it random weights")
+    if size:
+        deeds["hand"] = say("Change it by hand")
+    if count > 1:
+        deeds["swap"] = say("Swap it with another")
+    deed = choose(say("Operation"), deeds, key="in_deed", default="off")
+    if deed == "hand":
+        return None
+    operation = _operation(say, done, place, one, deed, count=count, size=size)
+    st.button(
+        say("Do it"),
+        type="primary",
+        icon=":material/content_cut:",
+        key="surgery_do",
+        on_click=do,
+        args=(key, done, operation),
+        disabled=len(done) >= MOST or operation in done[-1:],
+    )
+    return operation
+
+
+def say_if_full(say: Say, done: Sequence[Operation]) -> None:
+    """Say so where nothing more can be done."""
+    if len(done) >= MOST:
+        st.caption(say("No more than {count} operations can be done; undo some first.", count=MOST))
+
+
+def _operation(
+    say: Say,
+    done: Sequence[Operation],
+    place: int,
+    one: int,
+    deed: str,
+    *,
+    count: int,
+    size: int,
+) -> Operation:
     """Ask for what else a deed needs."""
     plain = Operation(layer=place, filter=one, deed="off")
     match deed:
         case "kernel":
-            made = kernels_of(learned_kernels.seen_by(scene.spec, place)[0])
+            made = kernels_of(size)
             name = choose(
                 say("Kernel"),
                 {name: _kernel_name(say, name) for name in made},
@@ -165,9 +225,8 @@ def _operation(say: Say, scene: Scene, place: int, one: int, deed: str) -> Opera
             return replace(plain, deed="kernel", kernel=_rows(made[name]))
         case "random":
             # Another press draws others: the seed is how many operations there have been.
-            return replace(plain, deed="random", seed=len(scene.subject.operations))
+            return replace(plain, deed="random", seed=len(done))
         case "swap":
-            count = count_of_filters(scene.spec.network, place)
             other = (
                 number(
                     say("With (1 to {count})", count=count),
@@ -180,8 +239,6 @@ def _operation(say: Say, scene: Scene, place: int, one: int, deed: str) -> Opera
                 - 1
             )
             return replace(plain, deed="swap", other=other)
-        case "hand":
-            return None
     return plain
 
 
@@ -193,15 +250,36 @@ def _kernel_name(say: Say, name: str) -> str:
     return say(KERNELS[name].label)
 
 
-def _do(scene: Scene, operation: Operation) -> None:
+def do(key: str, done: Sequence[Operation], operation: Operation) -> None:
     """Do one more operation; for a click."""
-    if len(scene.subject.operations) < MOST:
-        st.session_state[SURGERY] = to_text((*scene.subject.operations, operation))
+    if len(done) < MOST:
+        st.session_state[key] = to_text((*done, operation))
 
 
-def _offer_grid(say: Say, scene: Scene, place: int, one: int, learned: Learned) -> None:
-    """Show a filter's weights in fields; a changed one is an operation at once."""
-    weights = (learned.weights[..., one] * learned.channels).astype(np.float32)
+def offer_grid(
+    say: Say,
+    key: str,
+    done: Sequence[Operation],
+    place: int,
+    one: int,
+    weights: FloatArray,
+    channels: int,
+) -> None:
+    """Show a filter's weights in fields; a changed one is an operation at once.
+
+    Parameters
+    ----------
+    say : Say
+    key : str
+        What operations are called in the address.
+    done : sequence of Operation
+    place, one : int
+        The layer's place from 1, and the filter's from 0.
+    weights : ndarray of float32, shape (rows, columns)
+        Added up over its input channels.
+    channels : int
+        How many these are.
+    """
 
     def change(row: int, column: int, text: str) -> None:
         try:
@@ -211,13 +289,10 @@ def _offer_grid(say: Say, scene: Scene, place: int, one: int, learned: Learned) 
             return
         changed = weights.copy()
         changed[row, column] = value
-        done = scene.subject.operations
         # Several cells of one filter in a row are one operation.
-        if done and (done[-1].layer, done[-1].filter, done[-1].deed) == (place, one, "kernel"):
-            done = done[:-1]
-        operation = Operation(layer=place, filter=one, deed="kernel", kernel=_rows(changed))
-        if len(done) < MOST:
-            st.session_state[SURGERY] = to_text((*done, operation))
+        last = [(it.layer, it.filter, it.deed) for it in done[-1:]]
+        before = done[:-1] if last == [(place, one, "kernel")] else done
+        do(key, before, Operation(layer=place, filter=one, deed="kernel", kernel=_rows(changed)))
 
     with st.container(horizontal=True, vertical_alignment="center", key="surgery_hand"):
         with st.container(width=max(3, len(weights)) * 62):
@@ -229,12 +304,12 @@ def _offer_grid(say: Say, scene: Scene, place: int, one: int, learned: Learned) 
                     "once.",
                     number=one + 1,
                 )
-                if learned.channels == 1
+                if channels == 1
                 else say(
                     "The weights of filter {number}, added up over its {count} input channels. "
                     "Write into a cell, and each channel gets an equal part of all of them.",
                     number=one + 1,
-                    count=learned.channels,
+                    count=channels,
                 )
             )
     error = st.session_state.pop(_WRONG_CELL, None)
@@ -245,8 +320,23 @@ def _offer_grid(say: Say, scene: Scene, place: int, one: int, learned: Learned) 
 # -- what it changes
 
 
-def _say_what_changed(say: Say, scene: Scene, place: int, effect: Effect) -> None:
-    if not scene.subject.operations:
+def say_what_changed(
+    say: Say, names: Sequence[str], effect: Effect, layer: str, *, operated: bool
+) -> None:
+    """Say what operations have done to a layer's maps and to the network's answer.
+
+    Parameters
+    ----------
+    say : Say
+    names : sequence of str
+        The classes.
+    effect : Effect
+    layer : str
+        The layer's number or name.
+    operated : bool
+        Whether anything was done.
+    """
+    if not operated:
         show_spoken(
             say(
                 "Nothing is changed yet: choose a filter, with a click or by its number, and what "
@@ -262,20 +352,20 @@ def _say_what_changed(say: Say, scene: Scene, place: int, effect: Effect) -> Non
             "{changed} of {count} maps of layer {position} are others now.",
             changed=int(changed.sum()),
             count=changed.size,
-            position=place,
+            position=layer,
         ),
         say(
             "The network now takes this picture for {new} ({after} %) instead of {old} "
             "({before} %).",
-            new=scene.names[new],
-            old=scene.names[old],
+            new=names[new],
+            old=names[old],
             after=f"{100 * float(effect.after[new]):.1f}",
             before=f"{100 * float(effect.before[old]):.1f}",
         )
         if old != new
         else say(
             "It still takes this picture for {name}: {after} %, and {before} % before.",
-            name=scene.names[old],
+            name=names[old],
             after=f"{100 * float(effect.after[old]):.1f}",
             before=f"{100 * float(effect.before[old]):.1f}",
         ),
@@ -302,14 +392,14 @@ def _accuracy_sentence(say: Say, was: Examined, now: Examined) -> str:
     return say("Test accuracy stays at {before}.", **values)
 
 
-def _paint(before: FloatArray, after: FloatArray) -> tuple[ByteArray, ByteArray, ColourBar]:
+def paint(before: FloatArray, after: FloatArray) -> tuple[ByteArray, ByteArray, ColourBar]:
     """Colour two stacks of maps alike: around zero where some value is below it."""
     low = min(float(before.min()), float(after.min()))
     high = max(float(before.max()), float(after.max()))
     colours: Literal["signed", "viridis"] = "signed" if low < 0 else "viridis"
     limit = (max(-low, high) if low < 0 else high) or 1.0
 
-    def paint(maps: FloatArray) -> ByteArray:
+    def colour(maps: FloatArray) -> ByteArray:
         planes = [maps[..., it] for it in range(maps.shape[2])]
         return np.stack(
             [
@@ -321,21 +411,36 @@ def _paint(before: FloatArray, after: FloatArray) -> tuple[ByteArray, ByteArray,
         )
 
     start = -limit if colours == "signed" else 0.0
-    return paint(before), paint(after), ColourBar(colours=colours, low=start, high=limit)
+    return colour(before), colour(after), ColourBar(colours=colours, low=start, high=limit)
 
 
-def _show_maps(say: Say, scene: Scene, effect: Effect, place: int, one: int) -> None:
-    """Show a layer's maps before and after, and the chosen filter's large."""
-    before, after, bar = _paint(effect.maps_before, effect.maps_after)
-    convolution = _is_convolution(scene, place)
+def draw_effect(
+    say: Say, effect: Effect, one: int, *, operated: bool, convolution: bool = True
+) -> None:
+    """Show a layer's maps before and after, and the chosen filter's large.
+
+    Parameters
+    ----------
+    say : Say
+    effect : Effect
+    one : int
+        The filter, from 0.
+    operated : bool
+        Whether anything was done.
+    convolution : bool, optional
+        Whether these are maps; else the units of a dense layer.
+    """
+    before, after, bar = paint(effect.maps_before, effect.maps_after)
     stacks = [(say("Feature maps before"), "before", before, effect.maps_before)]
-    if scene.subject.operations:
+    if operated:
         stacks.append((say("Feature maps after"), "after", after, effect.maps_after))
     if not convolution:
         names = {"before": say("Units before"), "after": say("Units after")}
         stacks = [(names[key], key, planes, maps) for _, key, planes, maps in stacks]
     for caption, key, planes, maps in stacks:
-        with st.container(horizontal=True, vertical_alignment="top", gap="small"):
+        with st.container(
+            horizontal=True, vertical_alignment="top", gap="small", key=f"surgery_maps_{key}"
+        ):
             with st.container(width="stretch"):
                 _show_grid(say, planes, maps, one, bar=bar, caption=caption, key=key)
             if convolution:
@@ -409,7 +514,8 @@ def _show_grid(
     )
 
 
-def _show_classes(say: Say, scene: Scene, effect: Effect) -> None:
+def draw_classes(say: Say, effect: Effect, names: Sequence[str]) -> None:
+    """Show the probabilities before and after."""
     left, right = st.columns(2, gap="small")
     for column, name, probabilities in (
         (left, say("Before the operation"), effect.before),
@@ -417,7 +523,7 @@ def _show_classes(say: Say, scene: Scene, effect: Effect) -> None:
     ):
         with column:
             st.markdown(f"**{name}**")
-            show_probabilities(say, probabilities, scene.names, true=effect.label)
+            show_probabilities(say, probabilities, names, true=effect.label)
 
 
 def _show_test(say: Say, scene: Scene) -> None:
@@ -431,15 +537,10 @@ def _show_test(say: Say, scene: Scene) -> None:
     was, now = answers
     table(
         say("Test accuracy"),
-        ["", say("Before the operation"), say("After the operation"), say("Difference")],
+        ["", say("Before the operation"), say("After the operation")],
         [
-            (
-                say("Test accuracy"),
-                f"{was.accuracy:.4f}",
-                f"{now.accuracy:.4f}",
-                _signed(now.accuracy - was.accuracy),
-            ),
-            (say("Pictures named rightly"), was.right, now.right, _whole(now.right - was.right)),
+            (say("Test accuracy"), f"{was.accuracy:.4f}", f"{now.accuracy:.4f}"),
+            (say("Pictures named rightly"), was.right, now.right),
         ],
     )
     if scene.subject.operations:
@@ -466,8 +567,20 @@ def _whole(value: int) -> str:
 # -- what was done
 
 
-def _show_operations(say: Say, scene: Scene) -> None:
-    done = scene.subject.operations
+def show_operations(
+    say: Say, key: str, done: Sequence[Operation], names: Sequence[str] = ()
+) -> None:
+    """Write down what was done, and offer to undo it.
+
+    Parameters
+    ----------
+    say : Say
+    key : str
+        What operations are called in the address.
+    done : sequence of Operation
+    names : sequence of str, optional
+        Of the network's layers, where they are called by them and not by their places.
+    """
     if not done:
         return
     with st.container(border=True, key="surgery_done"):
@@ -478,20 +591,21 @@ def _show_operations(say: Say, scene: Scene) -> None:
                 icon=":material/undo:",
                 key="surgery_undo",
                 on_click=address.apply,
-                args=({SURGERY: to_text(done[:-1])},),
+                args=({key: to_text(done[:-1])},),
             )
             st.button(
                 say("Undo all of it"),
                 icon=":material/restart_alt:",
                 key="surgery_undo_all",
                 on_click=address.apply,
-                args=({SURGERY: ""},),
+                args=({key: ""},),
             )
-        st.markdown("\n".join(f"1. {_describe(say, it)}" for it in done))
+        st.markdown("\n".join(f"1. {_describe(say, it, names)}" for it in done))
 
 
-def _describe(say: Say, operation: Operation) -> str:
-    values = {"number": operation.filter + 1, "position": operation.layer}
+def _describe(say: Say, operation: Operation, names: Sequence[str]) -> str:
+    layer = names[operation.layer - 1] if names else str(operation.layer)
+    values = {"number": operation.filter + 1, "position": layer}
     match operation.deed:
         case "off":
             return say("Filter {number} of layer {position} is off.", **values)
@@ -586,8 +700,8 @@ def _show_without(say: Say, scene: Scene, place: int, without: WithoutEach, effe
         better=better,
     )
     st.markdown(text)
-    _show_bars(say, order, accuracy, whole)
-    planes = _paint(effect.maps_before, effect.maps_before)[0]
+    draw_bars(say, order, accuracy, whole, say("Test accuracy"))
+    planes = paint(effect.maps_before, effect.maps_before)[0]
     tiles = [
         Tile(
             image=planes[it],
@@ -604,7 +718,8 @@ def _show_without(say: Say, scene: Scene, place: int, without: WithoutEach, effe
     def switch_off(tile: int) -> None:
         st.session_state[_ABLATED] = _asked_or(scene, place)
         pick_filter(order[tile])
-        _do(scene, Operation(layer=place, filter=order[tile], deed="off"))
+        off = Operation(layer=place, filter=order[tile], deed="off")
+        do(SURGERY, scene.subject.operations, off)
 
     with st.container(height=262, border=False):
         show_gallery(
@@ -636,15 +751,27 @@ def _asked_or(scene: Scene, place: int) -> tuple[Subject, int]:
     return asked if asked is not None and asked[1] == place else (scene.subject, place)
 
 
-def _show_bars(say: Say, order: Sequence[int], accuracy: FloatArray, whole: float) -> None:
-    lowest = float(accuracy.min())
+def draw_bars(say: Say, order: Sequence[int], values: FloatArray, whole: float, what: str) -> None:
+    """Draw what a network reaches without each filter of a layer.
+
+    Parameters
+    ----------
+    say : Say
+    order : sequence of int
+        The filters, from 0.
+    values : ndarray of float32, shape (filters,)
+        From 0 to 1.
+    whole : float
+        With all of them.
+    what : str
+        What is reached, in the reader's language.
+    """
+    lowest = min(float(values.min()), whole)
     # Bars begin at zero only where the differences can be seen so.
     floor = 0.0 if lowest < 0.6 * whole else max(lowest - 0.25 * (whole - lowest) - 0.005, 0.0)
-    values = [
-        {"filter": f"{it + 1}", "accuracy": float(accuracy[it]), "floor": floor} for it in order
-    ]
+    bars = [{"filter": f"{it + 1}", "value": float(values[it]), "floor": floor} for it in order]
     axis: dict[str, Any] = {
-        "field": "accuracy",
+        "field": "value",
         "type": "quantitative",
         "title": None,
         "scale": {"domainMin": floor, "nice": False, "zero": False},
@@ -654,13 +781,13 @@ def _show_bars(say: Say, order: Sequence[int], accuracy: FloatArray, whole: floa
             "height": 170,
             "layer": [
                 {
-                    "data": {"values": values},
+                    "data": {"values": bars},
                     "mark": {"type": "bar", "color": "#009E73"},
                     "encoding": {
                         "x": {
                             "field": "filter",
                             "type": "nominal",
-                            "sort": [it["filter"] for it in values],
+                            "sort": [it["filter"] for it in bars],
                             "title": say("Filter, the one that matters most first"),
                             "axis": {"labelAngle": 0, "labelOverlap": True},
                         },
@@ -668,12 +795,12 @@ def _show_bars(say: Say, order: Sequence[int], accuracy: FloatArray, whole: floa
                         "y2": {"field": "floor"},
                         "tooltip": [
                             {"field": "filter", "title": say("Filter")},
-                            {"field": "accuracy", "format": ".4f", "title": say("Test accuracy")},
+                            {"field": "value", "format": ".4f", "title": what},
                         ],
                     },
                 },
                 {
-                    "data": {"values": [{"accuracy": whole}]},
+                    "data": {"values": [{"value": whole}]},
                     "mark": {"type": "rule", "strokeDash": [5, 4], "strokeWidth": 2},
                     "encoding": {"y": axis, "color": {"value": "#D55E00"}},
                 },
@@ -681,24 +808,19 @@ def _show_bars(say: Say, order: Sequence[int], accuracy: FloatArray, whole: floa
         },
         key="surgery_each_bars",
         alt=say(
-            "A bar for each filter: the test accuracy without it. Dashed: with all of them, "
-            "{accuracy}.",
-            accuracy=f"{whole:.4f}",
+            "A bar for each filter: {what} without it. Dashed: with all of them, {value}.",
+            what=what,
+            value=f"{whole:.4f}",
         ),
     )
-    st.caption(
-        say(
-            "Test accuracy without each filter. Dashed: with all of them, {accuracy}.",
-            accuracy=f"{whole:.4f}",
-        )
-        if floor == 0
-        else say(
-            "Test accuracy without each filter. Dashed: with all of them, {accuracy}. The bars "
-            "begin at {floor}, not at 0.",
-            accuracy=f"{whole:.4f}",
-            floor=f"{floor:.3f}",
-        )
+    text = say(
+        "{what} without each filter. Dashed: with all of them, {value}.",
+        what=what,
+        value=f"{whole:.4f}",
     )
+    if floor:
+        text += " " + say("The bars begin at {floor}, not at 0.", floor=f"{floor:.3f}")
+    st.caption(text)
 
 
 # -- training on

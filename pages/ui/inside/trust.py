@@ -76,7 +76,7 @@ def show(say: Say, scene: Scene) -> None:
         if topic == "shuffled":
             seed = choose_seed(say)
         if topic == "brush":
-            size = choose_size(say, min(scores.image.shape[:2]))
+            size = choose_size(say("Brush, pixels a side"), min(scores.image.shape[:2]))
     way = heat.make_way(method, layer, patch, stride, fill)
     match topic:
         case "curves":
@@ -124,10 +124,10 @@ def choose_seed(say: Say) -> int:
     return number(say("Shuffle number"), key="in_seed", default=0, low=0, high=999, style="box")
 
 
-def choose_size(say: Say, side: int) -> int:
+def choose_size(label: str, side: int) -> int:
     """Ask for the side of the brush, in the pixels or cells that a picture has on a side."""
     return number(
-        say("Brush, pixels a side"),
+        label,
         key="in_brush",
         default=max(side // 7, 1),
         low=1,

@@ -2,10 +2,7 @@
 
 import numpy as np
 
-from cvcore import transfer_views
 from cvcore.pretrained import Large, Photo
-from cvcore.transfer_views import Recognised
-from pages.ui import questions
 from pages.ui.inputs import number
 from pages.ui.inside import pretrained
 from pages.ui.transfer.settings import choose_learned
@@ -26,16 +23,6 @@ def show(say: Say) -> None:
             style="box",
         )  # fmt: skip
         source = [it.name for _, it in collection.pictures()][places[chosen - 1]]
-    asked = questions.ask(
-        say,
-        (transfer_views.recognise, spec, len(names), source, spec.is_own, -1),
-        key="inside_recognise",
-        meanwhile=say("The network that has learned is being loaded."),
-    )
-    if asked is None:
-        return
-    found: Recognised = asked[0]
-    order = np.argsort(-found.probabilities, kind="stable").tolist()
     photo = Photo(source=source, framing=spec.framing, work=spec.work if spec.is_own else "")
     network = Large(backbone=spec.backbone, spec=spec, classes=len(names))
-    pretrained.show(say, network, photo, names, order)
+    pretrained.show(say, network, photo, names)
