@@ -103,7 +103,7 @@ def changed(layers: Sequence[Any], operations: Sequence[Operation]) -> list[tupl
     for operation in operations:
         for variable, part, silence in _arrays(layers, operation.layer):
             _, value = values.get(id(variable), (variable, None))
-            value = np.array(variable if value is None else value, np.float32)
+            value = np.asarray(variable).copy() if value is None else value
             # A depthwise filter is its channel's own: the last axis but one counts them.
             turned = part == "depthwise"
             filters = value.swapaxes(2, 3) if turned else value

@@ -14,12 +14,22 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cvcore import backbones, heat_maps, large_surgery, pace, photos, transfer, trust, work_store
-from cvcore.arrays import BoolArray, ByteArray, FloatArray
+from cvcore import (
+    backbones,
+    heat_maps,
+    large_surgery,
+    pace,
+    photos,
+    samples,
+    transfer,
+    trust,
+    work_store,
+)
+from cvcore.arrays import BoolArray, ByteArray, FloatArray, IntArray
 from cvcore.errors import N_, SettingError
 from cvcore.evaluation import Scores
 from cvcore.feature_maps import LayerMaps, describe
-from cvcore.filter_patterns import STAGES, Ascent
+from cvcore.filter_patterns import BEST, STAGES, Ascent
 from cvcore.heat_maps import HeatMap, Method
 from cvcore.learned_kernels import SMALLEST, Resemblance, resemblance
 from cvcore.subjects import Fill, hide, unpack
@@ -37,6 +47,10 @@ CELLS = 28
 STEPS = 40
 """Of an ascent."""
 
+TRIED = 96
+"""Pictures of a collection in which those are looked for that excite a filter most."""
+
+_AT_A_TIME = 8  # early layers have megabytes for each picture
 _RATE = 0.1  # size of its first step, where black is 0 and white 1
 _ROWS = 12  # layers whose first maps are shown under each other
 _TRUST_STEPS = 10
@@ -139,6 +153,34 @@ class Kernels:
     colours: FloatArray | None
     channels: int
     found: Resemblance | None
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Excited:
+    """The pictures to which a filter answers most, the strongest answer first.
+
+    Parameters
+    ----------
+    tried : int
+        How many pictures were shown to it.
+    images : ndarray of uint8, shape (n, size, size, 3)
+        As the network sees them; `BEST` at most.
+    sources : tuple of str
+        What they are called, as in `Photo`.
+    values : ndarray of float32, shape (n,)
+        The largest value of the filter's map in each.
+    cells : ndarray of int64, shape (n, 2)
+        The row and column where it stands.
+    shape : tuple of int
+        Rows and columns of the map.
+    """
+
+    tried: int
+    images: ByteArray
+    sources: tuple[str, ...]
+    values: FloatArray
+    cells: IntArray
+    shape: tuple[int, ...]
 
 
 class Opened:
@@ -633,6 +675,63 @@ def shuffled(
     return trust.beside(learned, without, method)
 
 
+def excited(url: str, network: Large, layer: str, one: int) -> Excited:  # noqa: ARG001
+    """Show a filter several pictures, and find those to which it answers most.
+
+    To a network of ImageNet's classes, the laboratory's own pictures; to one that has learned
+    somebody's classes, theirs, at most `TRIED`.
+
+    Raises
+    ------
+    PictureError, SettingError, AssetError, EngineError
+        If pictures, layer, filter or network cannot be had.
+    """
+    import keras
+
+    sources, images = _shown(network)
+    with opened(network) as it:
+        _check_filter(it, layer, one)
+        part = keras.Model(it.scores.input, it.layer(layer, maps=True).output)
+        if images is None:
+            images = np.stack([see(Photo(source=name), it.size) for name in sources])
+        found = []
+        for start in range(0, len(images), _AT_A_TIME):
+            some = images[start : start + _AT_A_TIME].astype(np.float32)
+            found.append(np.asarray(part(some, training=False))[..., one])
+    given = np.concatenate(found)
+    flat = given.reshape(len(given), -1)
+    best = np.argsort(-flat.max(axis=1), kind="stable")[:BEST]
+    return Excited(
+        tried=len(images),
+        images=images[best],
+        sources=tuple(sources[it] for it in best.tolist()),
+        values=flat.max(axis=1)[best],
+        cells=np.stack(np.divmod(flat.argmax(axis=1)[best], given.shape[2]), axis=1),
+        shape=given.shape[1:],
+    )
+
+
+def _shown(network: Large) -> tuple[list[str], ByteArray | None]:
+    """Return the names of the pictures for `excited`, and these where they are framed already."""
+    if network.spec is None or not network.spec.is_own:
+        return list(samples.SAMPLES), None
+    images = transfer.load(network.spec).images
+    names = [it.name for _, it in work_store.load(network.spec.work).pictures()]
+    chosen = np.unique(np.linspace(0, len(names) - 1, min(TRIED, len(names))).astype(int))
+    return [names[it] for it in chosen.tolist()], images[chosen]
+
+
+def _check_filter(network: Opened, layer: str, one: int) -> None:
+    count = int(network.layer(layer, maps=True).output.shape[-1])
+    if not 0 <= one < count:
+        raise SettingError(
+            N_("The layer {layer} has {count} filters; number {number} was asked for."),
+            layer=layer,
+            count=count,
+            number=one + 1,
+        )
+
+
 def ascend(url: str, network: Large, layer: str, one: int, seed: int) -> Ascent:  # noqa: ARG001
     """Change noise step by step so that one filter answers more, before its ReLU; a long job.
 
@@ -648,14 +747,7 @@ def ascend(url: str, network: Large, layer: str, one: int, seed: int) -> Ascent:
     """
     with opened(network) as it:
         chosen = it.layer(layer, maps=True)
-        count = int(chosen.output.shape[-1])
-        if not 0 <= one < count:
-            raise SettingError(
-                N_("The layer {layer} has {count} filters; number {number} was asked for."),
-                layer=layer,
-                count=count,
-                number=one + 1,
-            )
+        _check_filter(it, layer, one)
         size, model, in_effect = it.size, it.scores, it.in_effect
     import keras
     import tensorflow as tf

@@ -9,11 +9,13 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from cvcore import backbones, transfer, transfer_views, work_store
+from cvcore import backbones, pretrained, transfer, transfer_views, work_store
 from cvcore.engine import Answer, Engine, client
 from cvcore.engine.client import Slot
 from cvcore.errors import CvCoreError
+from cvcore.pretrained import CELLS, Large, Photo
 from cvcore.runs import RunStore
+from cvcore.subjects import pack, unpack
 from cvcore.transfer_spec import TransferSpec
 from tests.collections_of import lecture
 from tests.pages import open_page
@@ -375,7 +377,15 @@ def test_shortcuts_are_looked_for_on_a_press_and_said_in_numbers(kept: str, engi
 
 @pytest.mark.parametrize(
     ("view", "language"),
-    [("architecture", "en"), ("maps", "ko"), ("kernels", "ko"), ("patterns", "en"), ("heat", "ko")],
+    [
+        ("architecture", "en"),
+        ("maps", "ko"),
+        ("kernels", "ko"),
+        ("patterns", "en"),
+        ("heat", "ko"),
+        ("trust", "ko"),
+        ("surgery", "ko"),
+    ],
 )
 def test_look_inside_opens_a_backbone(view: str, language: str) -> None:
     page = open_page(
@@ -394,17 +404,77 @@ def test_a_backbones_pattern_and_curves_are_made_on_a_press(engine: AtOnce) -> N
     assert not page.exception
     made = last(engine, "ascend")
     assert f"{made.values[0][0]:.4f}" in texts(page)
+    best = last(engine, "excited")
+    tiles = payload(page, "large_best")["tiles"]
+    assert len(tiles) == 9
+    assert float(tiles[0]["head"]) == pytest.approx(float(best.values[0]), rel=0.01)
     page = open_page("inside", large="heat", **query)
-    page.button(key="large_curves").click().run()
     page.button(key="large_occlusion").click().run()
     assert not page.exception
-    assert "Areas under the curves" in texts(page)
     assert payload(page, "in_heat_occlusion_over")["rows"] == 224
+
+
+def test_a_backbones_map_is_tried_by_experiment(engine: AtOnce) -> None:
+    query = {"in_what": "backbone", "backbone": "MobileNet-0.25", "lang": "en", "large": "trust"}
+    page = open_page("inside", **query)
+    page.button(key="large_curves").click().run()
+    assert not page.exception
+    falls = last(engine, "curves").probability
+    assert f"deletion {falls.deletion:.2f}, insertion {falls.insertion:.2f}" in texts(page)
+    assert "7 × 7 of them" in texts(page)
+    page = open_page("inside", in_trust="shuffled", **query)
     page.button(key="large_shuffled").click().run()
     assert not page.exception
     pair = last(engine, "shuffled")
     assert page.metric[-1].value.replace("−", "-") == f"{pair.correlation:.2f}"
-    assert payload(page, "large_shuffled_1")["alt"].startswith("The same weights, shuffled")
+
+
+def test_a_photo_is_painted_over_and_the_backbone_asked_again(engine: AtOnce) -> None:
+    mask = np.zeros((CELLS, CELLS), bool)
+    mask[:, :14] = True
+    query = {"in_what": "backbone", "backbone": "MobileNet-0.25", "lang": "en", "large": "trust"}
+    page = open_page("inside", in_trust="brush", in_hidden=pack(mask).hex(), **query)
+    assert not page.exception
+    shown = payload(page, "in_brush_picture")
+    assert (shown["rows"], shown["columns"], shown["hidden"]) == (28, 28, pack(mask).hex())
+    network = Large(backbone="MobileNet-0.25")
+    chances = [
+        engine.ask(pretrained.scores, network, Photo(source="chelsea", hidden=hidden))
+        .value.probabilities for hidden in (b"", pack(mask))
+    ]  # fmt: skip
+    label = int(chances[0].argmax())
+    before, after = (f"{100 * float(it[label]):.1f}" for it in chances)
+    said = payload(page, "in_brush_spoken")
+    name = backbones.class_names()[label]
+    assert said.startswith(f"50 % of the pixels hidden: {name} goes from {before} % to {after} %")
+    page.button(key="in_brush_important").click().run()
+    first = bytes.fromhex(page.query_params["in_hidden"])
+    assert unpack(first, CELLS, CELLS).sum() == 78  # a tenth of 784
+
+
+def test_a_backbones_filter_is_switched_off_and_all_of_it_undone(engine: AtOnce) -> None:
+    query = {"in_what": "backbone", "backbone": "MobileNet-0.25", "lang": "en"}
+    page = open_page("inside", large="surgery", in_kernel="7", **query)
+    page.button(key="surgery_do").click().run()
+    assert not page.exception
+    assert page.query_params["large_surgery"] == "3.6off"
+    effect = last(engine, "effect")
+    assert not effect.maps_after[..., 6].any()
+    assert "1 of 8 maps of layer conv1 are others now." in payload(page, "surgery_said")
+    assert "Filter 7 of layer conv1 is off." in texts(page)
+    tried = last(engine, "examine")
+    assert f"Of 8 photos here, {tried.right} still" in payload(page, "surgery_tested")
+    page.button(key="surgery_each").click().run()
+    missed = last(engine, "without_each")
+    worst = int((missed.whole - missed.without).argmax())
+    assert f"Without filter {worst + 1}," in texts(page)
+    # Every view has the operated network, and says so.
+    page = open_page("inside", large="maps", large_surgery="3.6off~400.1off", **query)
+    assert "An operation of another network is not possible" in texts(page)
+    assert page.query_params["large_surgery"] == "3.6off"
+    assert not page.exception
+    page.button(key="inside_undo_all").click().run()
+    assert "large_surgery" not in page.query_params
 
 
 def test_a_network_that_has_learned_is_looked_into(kept: str) -> None:

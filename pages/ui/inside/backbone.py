@@ -3,7 +3,7 @@
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from cvcore import backbones
+from cvcore import backbones, samples
 from cvcore.pretrained import Large, Photo
 from pages.ui import address
 from pages.ui.backbone_input import ask_for_weights, choose_backbone, choose_framing
@@ -14,11 +14,13 @@ from pages.ui.setup import friendly
 from pages.ui.transfer.classify import PHOTOS
 from pages.ui.words import Say
 
+_AMONG = (*PHOTOS, *(it for it in samples.SAMPLES if it not in PHOTOS))
+
 
 def show(say: Say, experiment: DeltaGenerator) -> None:
     """Ask for backbone and photo, and show in the other column what happens inside."""
     name = choose_backbone(say, top=True)
-    photo = choose_picture(say, key="photo", among=PHOTOS)
+    photo = choose_picture(say, key="photo", among=_AMONG)
     shown = Photo(source=photo.source, framing=choose_framing(say, key="framing"))
     address.report_ignored(say)
     if not name:

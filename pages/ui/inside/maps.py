@@ -53,6 +53,7 @@ def show(say: Say, scene: Scene) -> None:
         _show_layer(say, scene, layer, common=common)
         st.subheader(say("All layers"), anchor=False)
         _say_what_fades(say, rows)
+        st.caption(say("Each row has a scale of its own, common to its maps."))
         for row in rows:
             _show_row(say, scene, row, chosen=place)
     _show_depth(say, scene)

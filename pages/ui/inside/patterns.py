@@ -288,11 +288,32 @@ def framed(scene: Scene, image: ByteArray, place: int, row: int, column: int) ->
     top, left, rows, columns = window_seen(network, DATASETS[scene.spec.dataset].shape, row, column)
     first, last = max(top, 0) * factor, min(top + rows, height) * factor
     start, end = max(left, 0) * factor, min(left + columns, width) * factor
-    line = max(factor // 4, 2)
-    inside = large[first + line : last - line, start + line : end - line].copy()
-    large[first:last, start:end] = _FRAME
-    large[first + line : last - line, start + line : end - line] = inside
-    return large
+    return draw_frame(large, first, start, last - first, end - start, line=max(factor // 4, 2))
+
+
+def draw_frame(
+    image: ByteArray, top: int, left: int, height: int, width: int, *, line: int
+) -> ByteArray:
+    """Draw a frame into a copy of a picture.
+
+    Parameters
+    ----------
+    image : ndarray of uint8, shape (rows, columns, 3)
+    top, left, height, width : int
+        Its outer edge, in pixels.
+    line : int
+        How thick it is.
+
+    Returns
+    -------
+    ndarray of uint8, shape (rows, columns, 3)
+    """
+    drawn = image.copy()
+    bottom, right = top + height, left + width
+    drawn[top:bottom, left:right] = _FRAME
+    within = np.s_[top + line : bottom - line, left + line : right - line]
+    drawn[within] = image[within]
+    return drawn
 
 
 # -- all filters

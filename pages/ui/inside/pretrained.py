@@ -15,13 +15,15 @@ from cvcore.evaluation import Scores
 from cvcore.feature_maps import LayerMaps
 from cvcore.filter_patterns import STAGES, Ascent
 from cvcore.heat_maps import OF_A_LAYER, HeatMap, Method
-from cvcore.pretrained import Kernels, Large, Photo, Row
+from cvcore.pretrained import Excited, Kernels, Large, Photo, Row
 from cvcore.surgery import sort_out
 from pages.ui import address, questions
+from pages.ui.gallery import Tile, show_gallery
 from pages.ui.inputs import choose, number
 from pages.ui.inside import heat, pretrained_surgery, pretrained_trust
 from pages.ui.inside.kernels import kernel_name
 from pages.ui.inside.maps import in_a_grid, in_numbers, paint, smaller, spoken, window_in
+from pages.ui.inside.patterns import draw_frame
 from pages.ui.inside.pretrained_input import choose_class, choose_layer, that_learned, with_places
 from pages.ui.inside.pretrained_surgery import OPERATIONS
 from pages.ui.inside.scene import recall_operations
@@ -49,6 +51,7 @@ _METHODS: tuple[Method, ...] = ("grad_cam", "hires_cam", "occlusion", "gradient"
 _LINE = "#0072B2"
 _SHOWN = 12
 _LIKELIEST = 5
+_FRAMED = 3  # part of a picture's side that a frame has
 
 
 def show(say: Say, network: Large, photo: Photo, names: Sequence[str]) -> Scores | None:
@@ -207,6 +210,7 @@ def _show_maps(say: Say, network: Large, photo: Photo, rows: tuple[Row, ...]) ->
     (_, maps), overview = asked
     _show_layer(say, layer, maps, common=scale == "common")
     st.subheader(say("From the pixels to the end"), anchor=False)
+    st.caption(say("Each row has a scale of its own, common to its maps."))
     for name, it in overview:
         _show_row(say, name, it, chosen=layer.name)
 
@@ -424,6 +428,11 @@ def _show_patterns(say: Say, network: Large, rows: tuple[Row, ...]) -> None:
         seed = number(
             say("Seed of the noise"), key="in_noise", default=0, low=0, high=999, style="box"
         )
+    _offer_ascent(say, network, layer, one, seed)
+    _show_best(say, network, layer, one)
+
+
+def _offer_ascent(say: Say, network: Large, layer: Row, one: int, seed: int) -> None:
     found: Ascent | None = questions.offer(
         say,
         say("Make the picture that excites it most"),
@@ -506,6 +515,38 @@ def _show_patterns(say: Say, network: Large, rows: tuple[Row, ...]) -> None:
             [(step, f"{values[step]:.4f}") for step in ends.tolist()],
             text=(),
         )
+
+
+def _show_best(say: Say, network: Large, layer: Row, one: int) -> None:
+    asked = questions.ask(
+        say, (pretrained.excited, network, layer.name, one), key="large_best_wait"
+    )
+    if asked is None:
+        return
+    found: Excited = asked[0]
+    st.subheader(say("The pictures that excite it most"), anchor=False)
+    size = found.images.shape[1]
+    side = size // _FRAMED
+    tiles = []
+    for image, value, cell in zip(found.images, found.values.tolist(), found.cells, strict=True):
+        middle = (cell + 0.5) * size / np.array(found.shape)
+        corner = np.clip(np.rint(middle - side / 2), 0, size - side).astype(int)
+        top, left = corner.tolist()
+        framed = draw_frame(image, top, left, side, side, line=5)
+        tiles.append(Tile(image=framed, head=short(value)))
+    own = network.spec is not None
+    show_gallery(
+        tiles,
+        label=say("The pictures to which the filter answers most"),
+        key="large_best",
+        on_choose=None if own else lambda it: address.apply({"photo": found.sources[it]}),
+    )
+    text = say(
+        "Of {count} pictures, by the largest value of its map: that stands in the middle of the "
+        "frame.",
+        count=found.tried,
+    )
+    st.caption(text if own else text + " " + say("A click takes a picture to the left."))
 
 
 # -- heat maps

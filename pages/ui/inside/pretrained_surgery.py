@@ -95,7 +95,9 @@ def show(
     if operation is None:
         weights, channels = answers[1]
         surgery.offer_grid(say, OPERATIONS, done, place, one, weights[..., one], channels)
-    surgery.say_what_changed(say, names, effect, name, operated=bool(done))
+    layers = [it.name for it in rows]
+    what = surgery.name_layer(say, place, layers)
+    surgery.say_what_changed(say, names, effect, what, operated=bool(done))
     maps, classes = st.columns([1, 1.05], gap="medium")
     shown = replace(
         effect,
@@ -108,7 +110,7 @@ def show(
         surgery.draw_classes(say, effect, names)
         if done:
             _show_test(say, network)
-    surgery.show_operations(say, OPERATIONS, done, [it.name for it in rows])
+    surgery.show_operations(say, OPERATIONS, done, layers)
     _show_importance(say, network, photo, place, layer, names, likeliest, shown)
 
 

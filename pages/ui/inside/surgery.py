@@ -77,7 +77,7 @@ def show(say: Say, scene: Scene) -> None:
         learned: Learned = weights[0]
         summed = (learned.weights[..., one] * learned.channels).astype(np.float32)
         offer_grid(say, SURGERY, done, place, one, summed, learned.channels)
-    say_what_changed(say, scene.names, effect, str(place), operated=bool(done))
+    say_what_changed(say, scene.names, effect, name_layer(say, place), operated=bool(done))
     maps, classes = st.columns([1, 1.05], gap="medium")
     with maps:
         draw_effect(
@@ -332,7 +332,7 @@ def say_what_changed(
         The classes.
     effect : Effect
     layer : str
-        The layer's number or name.
+        As `name_layer` has it.
     operated : bool
         Whether anything was done.
     """
@@ -349,10 +349,10 @@ def say_what_changed(
     old, new = int(effect.before.argmax()), int(effect.after.argmax())
     parts = [
         say(
-            "{changed} of {count} maps of layer {position} are others now.",
+            "{changed} of {count} maps of {layer} are others now.",
             changed=int(changed.sum()),
             count=changed.size,
-            position=layer,
+            layer=layer,
         ),
         say(
             "The network now takes this picture for {new} ({after} %) instead of {old} "
@@ -603,17 +603,26 @@ def show_operations(
         st.markdown("\n".join(f"1. {_describe(say, it, names)}" for it in done))
 
 
+def name_layer(say: Say, place: int, names: Sequence[str] = ()) -> str:
+    """Write a layer's name within a sentence, or its place from 1 where it has none."""
+    if names:
+        return say("layer {name}", name=names[place - 1])
+    return say("layer {position}", position=place)
+
+
 def _describe(say: Say, operation: Operation, names: Sequence[str]) -> str:
-    layer = names[operation.layer - 1] if names else str(operation.layer)
-    values = {"number": operation.filter + 1, "position": layer}
+    values = {
+        "number": operation.filter + 1,
+        "layer": name_layer(say, operation.layer, names),
+    }
     match operation.deed:
         case "off":
-            return say("Filter {number} of layer {position} is off.", **values)
+            return say("Filter {number} of {layer} is off.", **values)
         case "random":
-            return say("Filter {number} of layer {position} has random weights.", **values)
+            return say("Filter {number} of {layer} has random weights.", **values)
         case "swap":
             return say(
-                "Filters {number} and {other} of layer {position} have changed places.",
+                "Filters {number} and {other} of {layer} have changed places.",
                 other=operation.other + 1,
                 **values,
             )
@@ -624,11 +633,11 @@ def _describe(say: Say, operation: Operation, names: Sequence[str]) -> str:
             )
             if name:
                 return say(
-                    "Filter {number} of layer {position} is set to: {kernel}.",
+                    "Filter {number} of {layer} is set to: {kernel}.",
                     kernel=_kernel_name(say, name),
                     **values,
                 )
-            return say("Filter {number} of layer {position} has weights of your own.", **values)
+            return say("Filter {number} of {layer} has weights of your own.", **values)
 
 
 # -- which one matters most
