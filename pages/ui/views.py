@@ -185,6 +185,11 @@ def histogram(
         table(say("The histogram as numbers"), [say("Values"), *names], rows)
 
 
+def name_colour(say: Say, channel: int) -> str:
+    """Name a channel of a colour picture, given from 0 in the order of `CHANNELS`."""
+    return (say("Red"), say("Green"), say("Blue"))[channel]
+
+
 def describe_layer(say: Say, layer: Layer) -> str:
     """Say a layer in a few words."""
     match layer:

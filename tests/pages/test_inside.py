@@ -304,6 +304,30 @@ def test_the_walk_shows_the_numbers_behind_a_value(own: Told) -> None:
     assert any(r"\frac{17}{255} = 17" in it.value for it in page.latex)
 
 
+def test_the_walk_calls_a_colour_pictures_channels_by_their_colours(
+    own: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = np.zeros((32, 32, 3), np.float32)
+    seen[1:3, 0:2] = 1, 2, 3
+    kernel = np.ones((2, 2, 3), np.float32) * np.array([1, -3, 1], np.float32)
+    weights = {"kernel": kernel, "bias": np.float32(30.0)}
+    # Red adds 4, green takes 24, blue adds 12: 22 with the bias.
+    outputs = np.full((31, 31, 3), 22, np.float32)
+    made = own._made_step(seen, seen, outputs, weights)
+    monkeypatch.setitem(own._jobs, walk.step, lambda *_: made)
+    spec = replace(SPEC, dataset="cifar10", training_size=100)
+    page = opened(own, spec, inside="walk", in_layer="1", in_row="2", in_column="1")
+    assert component(page, "in_walk_before")["caption"] == "What goes in: Green"
+    table = next(it.proto.body for it in page.get("html") if "Sum of its products" in it.proto.body)
+    places = [
+        table.index(it) for it in (">Green<", ">−24<", ">Blue<", ">12<", ">Red<", ">4<", ">Bias<")
+    ]
+    assert places == sorted(places)
+    assert "Of the three colours, the one that counts most." in text(page)
+    page = opened(own, spec, inside="walk", in_layer="1", in_row="2", in_column="1", lang="ko")
+    assert component(page, "in_walk_before")["caption"] == "들어가는 것: 초록"
+
+
 def test_the_walk_ends_in_scores_and_probabilities(own: Told) -> None:
     page = opened(own, inside="walk", in_layer="4", in_filter="2")
     tables = " ".join(it.proto.body for it in page.get("html"))

@@ -65,6 +65,18 @@ def test_a_kernel_that_is_a_sobel_is_called_one(engine: Told) -> None:
     assert (first["head"], first["note"]) == ("2: 1.00", "Sobel x")
 
 
+def test_kernels_that_see_colours_are_colours_too(engine: Told) -> None:
+    spec = replace(SPEC, dataset="cifar10", training_size=100)
+    page = look(engine, spec, in_layer="1", in_channel="2")
+    assert page.selectbox(key="in_channel").options[1:] == ["Red", "Green", "Blue"]
+    drawn = payload(page, "kernels_colours")
+    # Three in a row of 3 × 3, with lines between them, in two rows.
+    assert (drawn["rows"], drawn["columns"]) == (7, 11)
+    assert drawn["alt"] == "4 kernels, their three channels as red, green and blue"
+    with pytest.raises(AssertionError):
+        payload(look(engine, spec, in_layer="3"), "kernels_colours")  # it sees maps
+
+
 def test_its_negative_is_called_the_inverse_of_one(engine: Told) -> None:
     page = look(engine, in_kernel="2", surgery="1.1kernel1,0,-1;2,0,-2;1,0,-1")
     assert "Kernel 2 resembles **Inverse of Sobel x** most: correlation −1." in texts(page)

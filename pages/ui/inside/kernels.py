@@ -30,7 +30,7 @@ from pages.ui.inside.scene import Scene
 from pages.ui.inside.take import take_picture
 from pages.ui.picture import ColourBar, Pick, short, show_picture
 from pages.ui.tables import table
-from pages.ui.views import CHANNELS, describe_layer, show_matrix
+from pages.ui.views import CHANNELS, describe_layer, name_colour, show_matrix
 from pages.ui.words import Say
 
 LAYER, KERNEL = "in_layer", "in_kernel"
@@ -61,17 +61,22 @@ def show(say: Say, scene: Scene) -> None:
             - 1
         )
     newest = scene.moments[-1]
+    convolution = isinstance(scene.spec.network[place - 1], Convolution)
+    coloured = convolution and _sees_colours(scene, place)
     answers = questions.ask(
         say,
         (learned_kernels.learned, scene.subject, place, channel),
         (learned_kernels.movement, scene.run, place, newest),
         (learned_kernels.film, scene.run, place, channel, chosen, newest),
+        *(
+            (learned_kernels.learned, scene.subject, place, it + 1)
+            for it in range(len(CHANNELS) if coloured else 0)
+        ),
         key="kernels_wait",
     )
     if answers is None:
         return
-    learned, moved, film = answers
-    convolution = isinstance(scene.spec.network[place - 1], Convolution)
+    learned, moved, film, *colours = answers
     found = None
     if convolution and learned.weights.shape[0] >= SMALLEST:
         found = resemblance(learned.weights)
@@ -79,6 +84,8 @@ def show(say: Say, scene: Scene) -> None:
     grid, one = st.columns([0.8, 1.2], gap="medium")
     with grid:
         _show_all(say, learned, chosen, convolution=convolution)
+        if colours:
+            draw_colours(say, np.stack([it.weights for it in colours], axis=2))
     with one:
         _show_one(say, learned, found, chosen)
     _show_movement(say, scene, moved, film, chosen)
@@ -150,19 +157,42 @@ def _count(scene: Scene, place: int) -> int:
     return layer.filters if isinstance(layer, Convolution) else int(getattr(layer, "units", 1))
 
 
+def _sees_colours(scene: Scene, place: int) -> bool:
+    """Say whether a layer's input channels are the picture's red, green and blue."""
+    first = place == layers_with_kernels(scene.spec.network)[0]
+    return first and seen_by(scene.spec, place)[2] == len(CHANNELS)
+
+
+def draw_colours(say: Say, weights: FloatArray) -> None:
+    """Draw kernels that see colours as colours themselves.
+
+    Parameters
+    ----------
+    say : Say
+    weights : ndarray of float32, shape (rows, columns, 3, count)
+    """
+    most = float(np.abs(weights).max()) or 1.0
+    pictures = (255 * (0.5 + 0.5 * np.moveaxis(weights, 3, 0) / most)).round().astype(np.uint8)
+    count = len(pictures)
+    show_picture(
+        grid_of(pictures, 0)[0],
+        key="kernels_colours",
+        caption=say("The same kernels as colours: grey is zero"),
+        limit=330,
+        alt=say("{count} kernels, their three channels as red, green and blue", count=count),
+    )
+
+
 def _choose_channel(say: Say, scene: Scene, place: int) -> int:
     """Ask by which input channel a layer's kernels are seen: 0 for the mean over all."""
     count = seen_by(scene.spec, place)[2]
     if count == 1:
         return 1
     names = {"0": say("Mean over the {count} channels", count=count)}
-    colours = {"red": say("Red"), "green": say("Green"), "blue": say("Blue")}
-    first = place == layers_with_kernels(scene.spec.network)[0]
+    colours = _sees_colours(scene, place)
     for channel in range(1, count + 1):
         names[str(channel)] = (
-            colours[CHANNELS[channel - 1]]
-            if first and count == len(CHANNELS)
-            else say("Channel {channel}", channel=channel)
+            name_colour(say, channel - 1) if colours else say("Channel {channel}", channel=channel)
         )
     return int(
         choose(
@@ -521,7 +551,7 @@ def _show_film(say: Say, scene: Scene, moved: Movement, film: FloatArray, chosen
         )
     )
     now = scene.subject.moment
-    with st.container(height=215, border=False):
+    with st.container(height=240, border=False):
         show_gallery(
             tiles,
             label=say("Kernel {number} at every kept moment", number=chosen + 1),

@@ -21,7 +21,7 @@ from pages.ui import address, questions
 from pages.ui.gallery import Tile, show_gallery
 from pages.ui.inputs import choose, number
 from pages.ui.inside import heat, pretrained_surgery, pretrained_trust
-from pages.ui.inside.kernels import kernel_name
+from pages.ui.inside.kernels import draw_colours, kernel_name
 from pages.ui.inside.maps import in_a_grid, in_numbers, paint, smaller, spoken, window_in
 from pages.ui.inside.patterns import draw_frame
 from pages.ui.inside.pretrained_input import choose_class, choose_layer, that_learned, with_places
@@ -333,17 +333,7 @@ def _show_kernels(say: Say, network: Large, rows: tuple[Row, ...]) -> None:
         _draw_kernels(say, planes, chosen, limit, key="large_planes")
     with right:
         if found.colours is not None:
-            most = float(np.abs(found.colours).max()) or 1.0
-            coloured = np.moveaxis(0.5 + 0.5 * found.colours[..., :count] / most, 3, 0)
-            pictures = (255 * coloured).round().astype(np.uint8)
-            show_picture(
-                in_a_grid(pictures, columns=max(round((1.3 * count) ** 0.5), 1)),
-                key="large_colours",
-                caption=say("The same kernels as colours: grey is zero"),
-                limit=330,
-                alt=say("{count} kernels, their three channels as red, green and blue",
-                        count=count),
-            )  # fmt: skip
+            draw_colours(say, found.colours[..., :count])
         elif found.found is not None:
             _say_resemblance(say, found, chosen)
     if found.colours is not None and found.found is not None:

@@ -28,7 +28,14 @@ from pages.ui.inside.scene import Scene
 from pages.ui.picture import Pick, short, show_picture
 from pages.ui.probabilities import show_probabilities
 from pages.ui.tables import table
-from pages.ui.views import colour, describe_layer, show_map, show_matrix
+from pages.ui.views import (
+    CHANNELS,
+    colour,
+    describe_layer,
+    name_colour,
+    show_map,
+    show_matrix,
+)
 from pages.ui.words import Say
 
 _INPUTS = 8  # that count most, of a dense unit or a deep kernel
@@ -223,8 +230,11 @@ def _show_before(say: Say, scene: Scene, step: Step, chosen: Chosen, found: Expl
         )
         return
     channel = found.strongest[-1]
+    colours = chosen.layer == 1 and before.shape[2] == len(CHANNELS)
     name = (
-        say("What goes in: the picture")
+        say("What goes in: {colour}", colour=name_colour(say, channel))
+        if colours
+        else say("What goes in: the picture")
         if chosen.layer == 1
         else say("What goes in: map {number} of {count}", number=channel + 1, count=before.shape[2])
     )
@@ -241,7 +251,9 @@ def _show_before(say: Say, scene: Scene, step: Step, chosen: Chosen, found: Expl
     )
     if before.shape[2] > 1:
         st.caption(
-            say(
+            say("Of the three colours, the one that counts most. The frame is what the value sees.")
+            if colours
+            else say(
                 "Of {count} maps, the one with the input that counts most. The frame is what the "
                 "value sees.",
                 count=before.shape[2],
@@ -287,7 +299,7 @@ def _show_work(
     st.markdown(f"**{chosen.layer}. {describe_layer(say, layer)}**")
     match layer:
         case Convolution():
-            _show_convolution(say, found, layer.activation)
+            _show_convolution(say, found, layer.activation, first=chosen.layer == 1)
         case Pooling(how=how):
             patch = found.patch[..., 0]
             show_matrix(say, patch, name=say("What it sees"), key="in_walk_patch")
@@ -313,7 +325,7 @@ def _show_work(
             _show_dense(say, scene, chosen, found, layer.activation)
 
 
-def _show_convolution(say: Say, found: Explanation, activation: str) -> None:
+def _show_convolution(say: Say, found: Explanation, activation: str, *, first: bool) -> None:
     products = found.products
     sums = products.sum(axis=(0, 1), dtype=np.float64)
     channel = found.strongest[-1]
@@ -332,7 +344,14 @@ def _show_convolution(say: Say, found: Explanation, activation: str) -> None:
         order = np.argsort(-np.abs(sums), kind="stable")
         shown = order[:_INPUTS].tolist()
         rest = float(sums[order[_INPUTS:]].sum())
-        rows = [(say("Map {number}", number=it + 1), _plain(float(sums[it]))) for it in shown]
+        colours = first and count == len(CHANNELS)
+        rows = [
+            (
+                name_colour(say, it) if colours else say("Map {number}", number=it + 1),
+                _plain(float(sums[it])),
+            )
+            for it in shown
+        ]
         if count > _INPUTS:
             rows.append((say("The other {count} maps", count=count - _INPUTS), _plain(rest)))
         rows.append((say("Bias"), _plain(found.bias)))
