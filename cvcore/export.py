@@ -227,7 +227,7 @@ def operate(arrays, one, deed, detail=None):
         array = variable.numpy().copy()
         if deed == "swap":
             array[..., [one, detail]] = array[..., [detail, one]]
-        elif deed == "off" and not name.startswith("moving"):
+        elif deed == "off" and off is not None:
             array[..., one] = off
         elif deed == "kernel" and name == "kernel":
             array[..., one] = np.array(detail, np.float32)[..., np.newaxis] / array.shape[2]
@@ -236,6 +236,14 @@ def operate(arrays, one, deed, detail=None):
             draw = np.random.default_rng(detail).normal(0, spread, array[..., one].shape)
             array[..., one] = draw
         variable.assign(array)
+        for memory in model.optimizer.variables:  # of a filter that is no longer what it was
+            if memory.name.startswith(variable.path.replace("/", "_") + "_"):
+                array = memory.numpy().copy()
+                if deed == "swap":
+                    array[..., [one, detail]] = array[..., [detail, one]]
+                else:
+                    array[..., one] = 0
+                memory.assign(array)
 """,
 }
 

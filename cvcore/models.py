@@ -154,6 +154,18 @@ def optimiser_variables(model: keras.Model) -> list[keras.Variable]:
     return [it for it in model.optimizer.variables if it.name != "learning_rate"]
 
 
+def memory(model: keras.Model) -> dict[str, list[keras.Variable]]:
+    """Return what a compiled model's optimiser remembers of each weight, by the weights' names."""
+    return {
+        weight.path: [
+            it
+            for it in optimiser_variables(model)
+            if it.name.startswith(weight.path.replace("/", "_") + "_")
+        ]
+        for weight in model.trainable_variables
+    }
+
+
 def seed_variables(model: keras.Model) -> list[keras.Variable]:
     """Return where the random numbers of a model's dropout layers stand."""
     weights = {id(variable) for variable in model.weights}

@@ -394,3 +394,20 @@ def change(array: FloatArray, operation: Operation, *, part: str, silence: float
             spread = float(np.sqrt(np.square(array, dtype=np.float64).mean()))
             draw = np.random.default_rng(operation.seed).normal(0, spread, array[..., one].shape)
             array[..., one] = draw
+
+
+def forget(array: FloatArray, operation: Operation) -> None:
+    """Do to what an optimiser remembers of a filter what fits an operation on it, in place.
+
+    A filter that changes places takes its memory along; any other has a past no more: with it,
+    momentum would move a filter that is off.
+
+    Parameters
+    ----------
+    array : ndarray of float32
+        Its last axis counts the filters.
+    operation : Operation
+    """
+    if operation.deed != "swap":
+        operation = replace(operation, deed="off")
+    change(array, operation, part="memory", silence=0.0)

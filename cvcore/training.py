@@ -19,7 +19,7 @@ from cvcore.history import Batch, End, EndedBy, Epoch, Event, Partial, Started
 from cvcore.inference import BATCH_SIZE, batches, load, predict, prepare
 from cvcore.runs import Predictions, RunStore, TrainingState
 from cvcore.spec import Augmentation, RunSpec, learning_rates
-from cvcore.surgery import operate
+from cvcore.surgery import arrays_of_filters, forget, operate
 from cvcore.turns import Turn, Turns
 
 EVENT_SECONDS = 0.2
@@ -164,7 +164,7 @@ def train(
         Asked within every `PICTURES_AT_A_TIME` pictures whether, and how, to end.
     start : Start, optional
         What to go on from. Where it is another run's, the specification's operations are done
-        to its weights first; what the optimiser remembers of them stays as it was.
+        to its weights first, and the optimiser forgets the filters that were operated on.
     turn : Turn, optional
         Whose processor time is counted, and who lets others go on in between.
 
@@ -256,6 +256,8 @@ def _take_up(
     optimiser = models.optimiser_variables(model)
     if same_kind and _fit(optimiser, start.state.optimiser):
         _assign(optimiser, start.state.optimiser)
+        if not start.own:
+            _forget(model, spec)
     elif same_kind:  # momentum was added or taken away: the steps are counted on
         optimiser[0].assign(done)
     seeds = models.seed_variables(model)
@@ -263,6 +265,17 @@ def _take_up(
         _assign(seeds, start.state.seeds)
     earlier = start.state.processor_seconds if start.own else 0.0
     return _state(model, replace(start.state, processor_seconds=earlier))
+
+
+def _forget(model: keras.Model, spec: RunSpec) -> None:
+    """Take from the optimiser what it remembers of filters that are no longer what they were."""
+    remembered = models.memory(model)
+    for operation in spec.surgery:
+        for name in arrays_of_filters(spec.network, operation.layer):
+            for variable in remembered.get(name, []):  # none of means and variances
+                value = np.asarray(variable).copy()
+                forget(value, operation)
+                variable.assign(value)
 
 
 def _fit(variables: list[keras.Variable], values: tuple[AnyArray, ...]) -> bool:

@@ -28,7 +28,7 @@ from cvcore.networks import (
 from cvcore.runs import RunStore
 from cvcore.spec import RunSpec
 from cvcore.subjects import Picture, Subject
-from cvcore.surgery import Operation, operate
+from cvcore.surgery import Operation, arrays_of_filters, operate
 from tests.keras.weights import keep_weights
 
 END = Dense(units=10, activation="softmax")
@@ -225,15 +225,36 @@ def branch(parent: Told) -> Told:
     return Told(BRANCH, parent.after(1, own=False))
 
 
-def test_a_branch_begins_with_the_operated_weights_and_its_parents_memory(
+def test_a_branch_begins_with_the_operated_weights_and_a_memory_that_fits_them(
     parent: Told, branch: Told
 ) -> None:
     expected = operate(parent.weights[1], SPEC.network, OPERATIONS)
     # A dropout layer more: the dense layers after it are called otherwise.
     for mine, theirs in zip(branch.weights[1].values(), expected.values(), strict=True):
         assert_array_equal(mine, theirs)
-    for mine, theirs in zip(branch.states[1].optimiser, parent.states[1].optimiser, strict=True):
-        assert_array_equal(mine, theirs)
+    # Two arrays of memory for each of the weights that learn, after the number of steps.
+    names = [it for it in parent.weights[1] if "moving" not in it]
+    told = [it.states[1].optimiser for it in (branch, parent)]
+    assert_array_equal(told[0][0], told[1][0])
+    for place, name in enumerate(name for name in names for _ in range(2)):
+        mine, theirs = told[0][1 + place], told[1][1 + place].copy()
+        for it in OPERATIONS:
+            if name in arrays_of_filters(SPEC.network, it.layer):
+                if it.deed == "swap":
+                    theirs[..., [it.filter, it.other]] = theirs[..., [it.other, it.filter]]
+                else:
+                    theirs[..., it.filter] = 0
+        assert_array_equal(mine, theirs, err_msg=name)
+
+
+def test_a_filter_that_is_off_behind_a_relu_stays_off() -> None:
+    network = (Convolution(filters=4, activation="relu"), Flatten(), SPEC.network[-1])
+    first = Told(replace(PARENT, network=network))
+    off = Operation(layer=1, filter=2, deed="off")
+    spec = replace(first.spec, parent=first.spec.digest(), from_epoch=1, epochs=3, surgery=(off,))
+    kernel = Told(spec, first.after(1, own=False)).weights[3]["convolution_1/kernel"]
+    assert not kernel[..., 2].any()
+    assert kernel[..., [0, 1, 3]].any()
 
 
 def test_an_operated_run_that_is_taken_up_again_is_not_operated_on_twice(branch: Told) -> None:

@@ -879,8 +879,9 @@ def _offer_branch(say: Say, scene: Scene) -> None:
         st.caption(
             say(
                 "A branch of its own, from epoch {epoch} to {last}: it begins with the operated "
-                "weights, and the optimiser remembers what it did. A filter that is off behind a "
-                "ReLU gets no gradient; the others learn to do without it.",
+                "weights, and the optimiser remembers what it did, but for these filters. One that "
+                "is off behind a ReLU gets no gradient and stays off; the others learn to do "
+                "without it.",
                 epoch=epoch,
                 last=epoch + more,
             )
