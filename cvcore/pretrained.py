@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -520,15 +520,15 @@ def kernels(url: str, network: Large, layer: str, channel: int) -> Kernels:  # n
     )
 
 
-def heat(
+def heats(
     url: str,  # noqa: ARG001 - every job has it
     network: Large,
     photo: Photo,
     layer: str,
     label: int,
-    method: Method,
-) -> HeatMap:
-    """Show where on a photo something speaks for a class.
+    methods: tuple[Method, ...],
+) -> tuple[HeatMap, ...]:
+    """Show where on a photo something speaks for a class, in several ways at once.
 
     Parameters
     ----------
@@ -538,7 +538,12 @@ def heat(
     layer : str
         One that gives maps; looked at by Grad-CAM and HiResCAM alone.
     label : int
-    method : {'grad_cam', 'hires_cam', 'occlusion', 'gradient', 'gradient_input'}
+    methods : tuple of {'grad_cam', 'hires_cam', 'occlusion', 'gradient', 'gradient_input'}
+
+    Returns
+    -------
+    tuple of HeatMap
+        One for each method.
 
     Raises
     ------
@@ -546,60 +551,92 @@ def heat(
         If photo, class, layer or network cannot be had.
     """
     with opened(network) as it:
-        return _heat(it, see(photo, it.size), layer, label, method)
+        return _heats(it, see(photo, it.size), layer, label, methods)
 
 
-def _heat(network: Opened, seen: ByteArray, layer: str, label: int, method: Method) -> HeatMap:
-    import keras
-    import tensorflow as tf
+def heat(url: str, network: Large, photo: Photo, layer: str, label: int, method: Method) -> HeatMap:
+    """Show where on a photo something speaks for a class, as `heats` does, in one way."""
+    (found,) = heats(url, network, photo, layer, label, (method,))
+    return found
 
+
+def _heats(
+    network: Opened, seen: ByteArray, layer: str, label: int, methods: tuple[Method, ...]
+) -> tuple[HeatMap, ...]:
     from cvcore.opened import softmax
 
     size = len(seen)
     check_class(network, label)
-    if method == "occlusion":
-        cells, signed, scores = heat_maps.occlusion(
-            network.all_scores, seen, label, patch=size // 6, stride=size // 12, fill="mean"
-        )
-        values = signed
-    else:
-        of_a_layer = method in heat_maps.OF_A_LAYER
-        outputs = {"score": network.scores.output}
-        if of_a_layer:
-            outputs["maps"] = network.layer(layer, maps=True).output
-        model = keras.Model(network.scores.input, outputs)
-        picture = tf.constant(seen[np.newaxis].astype(np.float32))
-        with tf.GradientTape() as tape:
-            tape.watch(picture)
-            given = model(picture, training=False)
-            score = given["score"]
-            if score.shape[1] == 1:  # a sigmoid's: what speaks for one speaks against the other
-                score = tf.concat([score, tf.zeros_like(score)], axis=1)
-                wanted = score[0, 0] * (1 if label == 0 else -1)
-            else:
-                wanted = score[0, label]
-        slope = np.asarray(tape.gradient(wanted, given["maps"] if of_a_layer else picture))[0]
-        scores = np.asarray(score)[0]
-        if of_a_layer:
+    slopes = None
+    if any(it != "occlusion" for it in methods):
+        of_a_layer = any(it in heat_maps.OF_A_LAYER for it in methods)
+        down_to_it = any(it in ("gradient", "gradient_input") for it in methods)
+        slopes = _slopes(network, seen, layer if of_a_layer else "", label, picture=down_to_it)
+    found = []
+    for method in methods:
+        if slopes is None or method == "occlusion":
+            cells, signed, scores = heat_maps.occlusion(
+                network.all_scores, seen, label, patch=size // 6, stride=size // 12, fill="mean"
+            )
+            values = signed
+        elif method in heat_maps.OF_A_LAYER:
             weigh = heat_maps.grad_cam if method == "grad_cam" else heat_maps.hires_cam
-            cells = weigh(np.asarray(given["maps"])[0], slope)
+            cells, scores = weigh(slopes.maps, slopes.of_maps), slopes.scores
             signed = heat_maps.enlarge(cells, size)
             # ReLU comes before, as in the paper.
             values = heat_maps.enlarge(np.maximum(cells, 0), size)
         else:
-            signed = heat_maps.gradient(slope)
+            scores, signed = slopes.scores, heat_maps.gradient(slopes.of_picture)
             values = np.abs(signed)
             if method == "gradient_input":
-                signed = values = (slope * seen).sum(axis=2).astype(np.float32)
+                signed = values = (slopes.of_picture * seen).sum(axis=2).astype(np.float32)
             cells = signed
-    return HeatMap(
-        image=seen,
-        values=values,
-        signed=signed,
-        cells=cells,
-        score=float(scores[label]),
-        probability=float(softmax(scores)[label]),
-    )
+        found.append(
+            HeatMap(
+                image=seen,
+                values=values,
+                signed=signed,
+                cells=cells,
+                score=float(scores[label]),
+                probability=float(softmax(scores)[label]),
+            )
+        )
+    return tuple(found)
+
+
+class _Slopes(NamedTuple):
+    """The scores, a layer's maps, and how steeply a class's score changes with maps and picture."""
+
+    scores: FloatArray
+    maps: FloatArray
+    of_maps: FloatArray
+    of_picture: FloatArray
+
+
+def _slopes(network: Opened, seen: ByteArray, layer: str, label: int, *, picture: bool) -> _Slopes:
+    """Go through a network, and back to a layer, to the picture, or to both.
+
+    Without a layer the maps are the picture; where nobody asks for the picture's slopes, those
+    of the maps stand in their place: the way back ends there.
+    """
+    import keras
+    import tensorflow as tf
+
+    maps = network.layer(layer, maps=True).output if layer else network.scores.input
+    model = keras.Model(network.scores.input, {"score": network.scores.output, "maps": maps})
+    shown = tf.constant(seen[np.newaxis].astype(np.float32))
+    with tf.GradientTape() as tape:
+        tape.watch(shown)
+        given = model(shown, training=False)
+        score = given["score"]
+        if score.shape[1] == 1:  # a sigmoid's: what speaks for one speaks against the other
+            score = tf.concat([score, tf.zeros_like(score)], axis=1)
+            wanted = score[0, 0] * (1 if label == 0 else -1)
+        else:
+            wanted = score[0, label]
+    ends = [given["maps"], shown] if layer and picture else [given["maps"] if layer else shown]
+    slopes = tape.gradient(wanted, ends)
+    return _Slopes(*(np.asarray(it)[0] for it in (score, given["maps"], slopes[0], slopes[-1])))
 
 
 def curves(
@@ -623,7 +660,7 @@ def curves(
     from cvcore.opened import softmax
 
     with opened(network) as it:
-        found = _heat(it, see(photo, it.size), layer, label, method)
+        (found,) = _heats(it, see(photo, it.size), layer, label, (method,))
         order = trust.ranked(found)
         # What is hidden by chance is in pieces as large as the map's: scattered pixels would
         # spoil a photo far more.
@@ -664,14 +701,14 @@ def shuffled(
     """
     with opened(network) as it:
         seen = see(photo, it.size)
-        learned = _heat(it, seen, layer, label, method)
+        (learned,) = _heats(it, seen, layer, label, (method,))
         weights = {str(place): np.asarray(one) for place, one in enumerate(it.scores.weights)}
     pace.reach(0.2)
     with _lock:
         twin = Opened(network)
         pace.reach(0.7)
         twin.scores.set_weights(list(trust.shuffle_weights(weights, seed).values()))
-        without = _heat(twin, seen, layer, label, method)
+        (without,) = _heats(twin, seen, layer, label, (method,))
     return trust.beside(learned, without, method)
 
 

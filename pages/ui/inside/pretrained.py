@@ -47,7 +47,7 @@ VIEWS: Mapping[str, str] = MappingProxyType(
 """Of those of the small networks, as the page calls them."""
 
 _MOST_MAPS = 256
-_METHODS: tuple[Method, ...] = ("grad_cam", "hires_cam", "occlusion", "gradient")
+_METHODS: tuple[Method, ...] = ("grad_cam", "hires_cam", "gradient")
 _LINE = "#0072B2"
 _SHOWN = 12
 _LIKELIEST = 5
@@ -556,15 +556,14 @@ def _show_heat(
         strength = number(
             say("Strength of the map (%)"), key="photo_strength", default=55, low=0, high=100
         )
-    methods = [it for it in _METHODS if it != "occlusion"]
     asked = questions.ask(
         say,
-        *((pretrained.heat, network, photo, layer.name, label, method) for method in methods),
+        (pretrained.heats, network, photo, layer.name, label, _METHODS),
         key="large_heat_wait",
     )
     if asked is None:
         return
-    heats: dict[Method, HeatMap] = dict(zip(methods, asked, strict=True))
+    heats: dict[Method, HeatMap] = dict(zip(_METHODS, asked[0], strict=True))
     for column, (method, found) in zip(st.columns(len(heats)), heats.items(), strict=True):
         with column:
             heat.draw_map(say, method, found, found.values, names[label], strength / 100, limit=260)

@@ -59,7 +59,7 @@ def show(
         else:
             fill = heat.choose_fill(say, fill)
         if topic == "brush":
-            size = trust.choose_size(say("Brush, of {count} cells a side", count=CELLS), CELLS)
+            size = trust.choose_size(say("Brush, cells a side (of {count})", count=CELLS), CELLS)
     asked = (network, photo, layer.name, label, method)
     match topic:
         case "curves":
