@@ -59,10 +59,10 @@ def ask(
     """
     shown, arriving = f"{key} shown", f"{key} arriving"
     given = engine().ask_together(*questions)
+    _wait(given, _LONGER if shown in st.session_state else _MOMENT)
     following = _next.get()
     if following is not None:
         engine().ask(*following)
-    _wait(given, _LONGER if shown in st.session_state else _MOMENT)
     if all(it.state == "ready" for it in given):
         st.session_state.pop(arriving, None)
         st.session_state[shown] = True

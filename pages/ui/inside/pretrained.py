@@ -9,6 +9,7 @@ import numpy as np
 import streamlit as st
 
 from cvcore import large_surgery, pretrained
+from cvcore.data_views import lay_out
 from cvcore.display import signed_colours
 from cvcore.errors import N_
 from cvcore.evaluation import Scores
@@ -564,12 +565,19 @@ def _show_heat(
     if asked is None:
         return
     heats: dict[Method, HeatMap] = dict(zip(_METHODS, asked[0], strict=True))
+    drawn = []
     for column, (method, found) in zip(st.columns(len(heats)), heats.items(), strict=True):
         with column:
-            heat.draw_map(say, method, found, found.values, names[label], strength / 100, limit=260)
+            drawn.append(
+                heat.draw_map(
+                    say, method, found, found.values, names[label], strength / 100, limit=260
+                )
+            )
             if method in OF_A_LAYER:
                 heat.explain_nothing(say, method, found, names[label])
     st.markdown(heat.agreement(say, heats))
+    beside = lay_out(np.stack(drawn), columns=len(drawn))
+    take_picture(say, beside, name="heat-maps", key="large_heat_png")
     one = heats["grad_cam"]
     st.caption(
         say(
@@ -595,4 +603,5 @@ def _offer_occlusion(
     )  # fmt: skip
     if found is not None:
         with st.columns(3)[0]:
-            heat.draw_map(say, "occlusion", found, found.values, name, strength, limit=260)
+            drawn = heat.draw_map(say, "occlusion", found, found.values, name, strength, limit=260)
+            take_picture(say, drawn, name="occlusion", key="large_occlusion_png")
