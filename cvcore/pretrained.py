@@ -134,6 +134,36 @@ class Row:
     filters: int
 
 
+def stages(rows: Sequence[Row]) -> list[list[Row]]:
+    """Put layers together whose maps are equally large, from the first convolution on.
+
+    Those that only pad are counted to what follows them; of the layers behind the maps, each
+    that learns or takes means stands alone.
+
+    Parameters
+    ----------
+    rows : sequence of Row
+
+    Returns
+    -------
+    list of list of Row
+        From the input on; no list is empty.
+    """
+    first = next((place for place, it in enumerate(rows) if it.kernel), 0)
+    found: list[list[Row]] = []
+    waiting: list[Row] = []
+    for it in rows[first:]:
+        if it.kind == "ZeroPadding2D":
+            waiting.append(it)
+        elif it.has_maps and found and found[-1][-1].shape[:2] == it.shape[:2]:
+            found[-1] += [*waiting, it]
+            waiting = []
+        elif it.has_maps or it.parameters or "Pooling" in it.kind:
+            found.append([*waiting, it])
+            waiting = []
+    return found
+
+
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Kernels:
     """The learned weights of a layer, seen by one input channel.

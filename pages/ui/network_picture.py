@@ -4,6 +4,7 @@ import html
 import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import streamlit as st
 
@@ -72,11 +73,61 @@ def show_network_picture(
     on_pick : callable, optional
         Called with the number of the layer that was clicked, before the page runs again.
     """
+    drawing = draw_network(say, network, rows, input_shape, selected=selected)
+    _show(say, drawing, len(network), key=key, on_pick=on_pick)
 
+
+class Block(NamedTuple):
+    """What several layers of a large network are drawn as, by what comes out of the last.
+
+    `kind` has a colour, as the layers of small networks have; `name` and `detail` stand below.
+    """
+
+    kind: str
+    shape: Shape
+    name: str
+    detail: str
+
+
+def show_blocks(
+    say: Say,
+    blocks: Sequence[Block],
+    input_shape: Shape,
+    *,
+    key: str,
+    selected: int,
+    on_pick: Callable[[int], None],
+) -> None:
+    """Draw a network whose layers are too many to be drawn one by one.
+
+    Parameters
+    ----------
+    say : Say
+    blocks : sequence of Block
+    input_shape : tuple of int
+        (height, width, channels) of a picture.
+    key : str
+        The component's key.
+    selected : int
+        The block, from 1, that has a frame; 0 for none.
+    on_pick : callable
+        Called with the number of the block that was clicked, before the page runs again.
+    """
+    columns = [
+        _column(place, it.kind, it.shape, it.name, it.detail, selected=place == selected)
+        for place, it in enumerate(blocks, start=1)
+    ]
+    drawing = _frame([_column(0, "picture", input_shape, say("Picture"), ""), *columns])
+    _show(say, drawing, len(blocks), key=key, on_pick=on_pick)
+
+
+def _show(
+    say: Say, drawing: str, count: int, *, key: str, on_pick: Callable[[int], None] | None
+) -> None:
     def picked() -> None:
         position = st.session_state[key]["layer"]
         # The browser is the visitor's: what it sends is checked like any other input.
-        if on_pick and isinstance(position, int | float) and 1 <= position <= len(network):
+        if on_pick and isinstance(position, int | float) and 1 <= position <= count:
             on_pick(int(position))
 
     _mount(
@@ -84,7 +135,7 @@ def show_network_picture(
         # A list: for the values of a dict Streamlit imports pandas, 70 MB.
         data=[
             {
-                "svg": draw_network(say, network, rows, input_shape, selected=selected),
+                "svg": drawing,
                 "label": say("The network as a drawing; the table below says the same in words."),
                 "editable": on_pick is not None,
             }
@@ -102,12 +153,7 @@ def draw_network(
     selected: int = 0,
 ) -> str:
     """Return the drawing as SVG; the parameters are those of `show_network_picture`."""
-    width = _COLUMN * (len(network) + 1)
-    parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{_HEIGHT}" '
-        f'viewBox="0 0 {width} {_HEIGHT}" aria-hidden="true">',
-        _column(0, "picture", input_shape, say("Picture"), ""),
-    ]
+    parts = [_column(0, "picture", input_shape, say("Picture"), "")]
     for position, layer in enumerate(network, start=1):
         shape = rows[position - 1].output_shape if position <= len(rows) else None
         name, detail = _words(say, layer)
@@ -122,7 +168,16 @@ def draw_network(
                 selected=position == selected,
             )
         )
-    return "".join([*parts, "</svg>"])
+    return _frame(parts)
+
+
+def _frame(columns: Sequence[str]) -> str:
+    width = _COLUMN * len(columns)
+    head = (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{_HEIGHT}" '
+        f'viewBox="0 0 {width} {_HEIGHT}" aria-hidden="true">'
+    )
+    return "".join([head, *columns, "</svg>"])
 
 
 def _column(

@@ -39,6 +39,17 @@ def test_the_layers_are_keras_own_with_all_parameters(reference: keras.Model) ->
     assert not by_name["picture"].has_maps
 
 
+def test_layers_with_equally_large_maps_are_a_stage() -> None:
+    rows = pretrained.rows("", SMALL)
+    parts = pretrained.stages(rows)
+    sides = [(it[-1].shape[0], it[-1].shape[-1]) for it in parts]
+    # The classes come from a convolution on one cell.
+    assert sides == [(112, 16), (56, 32), (28, 64), (14, 128), (7, 256), (1, 1000)]
+    assert sum(it.parameters for part in parts for it in part) == 475_544
+    # What pads for a stride belongs to the convolution with that stride.
+    assert [it.name for it in parts[1]][:2] == ["conv_pad_2", "conv_dw_2"]
+
+
 def test_maps_are_keras_own_and_what_the_convolution_page_computes(
     reference: keras.Model,
 ) -> None:

@@ -395,6 +395,9 @@ def test_look_inside_opens_a_backbone(view: str, language: str) -> None:
     assert not page.warning
     if view == "architecture":
         assert "475,544" in texts(page)
+        drawing = payload(page, "large_network")["svg"]
+        assert drawing.count("data-layer=") == 6
+        assert ">112×112×16<" in drawing
 
 
 def test_a_backbones_pattern_and_curves_are_made_on_a_press(engine: AtOnce) -> None:

@@ -16,7 +16,7 @@ from cvcore.evaluation import Scores
 from cvcore.feature_maps import LayerMaps
 from cvcore.filter_patterns import STAGES, Ascent
 from cvcore.heat_maps import OF_A_LAYER, HeatMap, Method
-from cvcore.pretrained import Excited, Kernels, Large, Photo, Row
+from cvcore.pretrained import Excited, Kernels, Large, Photo, Row, stages
 from cvcore.surgery import sort_out
 from pages.ui import address, questions
 from pages.ui.gallery import Tile, show_gallery
@@ -29,6 +29,7 @@ from pages.ui.inside.pretrained_input import choose_class, choose_layer, that_le
 from pages.ui.inside.pretrained_surgery import OPERATIONS
 from pages.ui.inside.scene import recall_operations
 from pages.ui.inside.take import take_picture
+from pages.ui.network_picture import Block, show_blocks
 from pages.ui.picture import ColourBar, Pick, short, show_picture
 from pages.ui.tables import table
 from pages.ui.views import show_map
@@ -136,6 +137,7 @@ def _show_architecture(say: Say, rows: tuple[Row, ...]) -> None:
             last=f"{int(np.prod([it for it in rows if it.has_maps][-1].shape)):,}",
         )
     )
+    drawing = st.container()
     sides = [
         {"place": place, "side": it.shape[0], "what": it.shape[2], "layer": it.name}
         for place, it in enumerate(rows, start=1)
@@ -166,6 +168,8 @@ def _show_architecture(say: Say, rows: tuple[Row, ...]) -> None:
     st.caption(say("Blue: pixels a side of the maps. Orange, dashed: how many maps."))
     with st.container(horizontal=True, vertical_alignment="bottom", key="large_go"):
         layer = choose_layer(say, that_learned(rows))
+        with drawing:
+            _draw_stages(say, rows, layer)
         for view in ("maps", "patterns"):
             st.button(
                 say(VIEWS[view]),
@@ -184,6 +188,35 @@ def _show_architecture(say: Say, rows: tuple[Row, ...]) -> None:
             ],
             text=(0, 1, 2),
         )
+
+
+def _draw_stages(say: Say, rows: Sequence[Row], layer: Row) -> None:
+    """Draw the network stage by stage; a click goes to the last layer of one."""
+    parts = stages(rows)
+    blocks = []
+    for stage in parts:
+        last = stage[-1]
+        count = sum(it.parameters for it in stage)
+        kind, name = "convolution", say("{count} layers", count=len(stage))
+        if not last.has_maps:
+            pools = "Pooling" in last.kind
+            kind = "global_average_pooling" if pools else "dense"
+            name = say("Pooling") if pools else say("Dense")
+        blocks.append(Block(kind, last.shape, name, f"{count:,}"))
+    selected = next((place for place, it in enumerate(parts, start=1) if layer in it), 0)
+
+    def pick(place: int) -> None:
+        with_maps = [it for it in parts[place - 1] if it.has_maps]
+        if with_maps:
+            address.apply({"large_layer": with_maps[-1].name})
+
+    show_blocks(say, blocks, rows[0].shape, key="large_network", selected=selected, on_pick=pick)
+    st.caption(
+        say(
+            "Each block is all layers whose maps are equally large: the shape of the last one "
+            "above, how many they are and their parameters below. A click goes to its last layer."
+        )
+    )
 
 
 # -- feature maps
