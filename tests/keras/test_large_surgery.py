@@ -218,6 +218,34 @@ def test_what_is_hidden_from_a_photo_the_network_does_not_see() -> None:
         pretrained.see(replace(CAT, hidden=b"12"), 224)
 
 
+def test_what_follows_a_convolution_is_silenced_with_it_as_far_as_it_is_its_own() -> None:
+    picture = keras.Input((6, 6, 3))
+    first = keras.layers.Conv2D(4, 3, use_bias=False)(picture)
+    # As in InceptionV3: no factor that could be 0, so the mean would be left over.
+    normalised = keras.layers.BatchNormalization(scale=False)(first)
+    shared = keras.layers.ReLU()(normalised)
+    gate = keras.layers.Conv2D(4, 1, activation="sigmoid")(shared)
+    both = keras.layers.Multiply()([shared, gate])
+    model = keras.Model(picture, [shared, gate, both])
+    rng = np.random.default_rng(0)
+    for variable in model.weights:
+        variable.assign(rng.normal(1, 0.5, variable.shape))
+    kinds = [type(it).__name__ for it in model.layers]
+    assert kinds[1:] == ["Conv2D", "BatchNormalization", "ReLU", "Conv2D", "Multiply"]
+    chain = large_surgery.with_followers(model.layers, 2)
+    assert [type(it).__name__ for it in chain] == ["Conv2D", "BatchNormalization", "ReLU"]
+    seen = rng.normal(0, 1, (1, 6, 6, 3)).astype(np.float32)
+    whole = [np.asarray(it) for it in model(seen, training=False)]
+    with keras.StatelessScope(large_surgery.changed(model.layers, [off(2, 1), off(5, 3)])):
+        maps, gates, _ = (np.asarray(it) for it in model(seen, training=False))
+    assert whole[0][..., 1].any()
+    assert not maps[..., 1].any()
+    assert_array_equal(maps[..., [0, 2, 3]], whole[0][..., [0, 2, 3]])
+    assert whole[1][..., 3].min() > 0.01
+    assert gates[..., 3].max() < 1e-30  # a gate that is off lets nothing through
+    assert_array_equal(np.asarray(model(seen, training=False)[0]), whole[0])
+
+
 def test_impossible_operations_are_refused_with_a_sentence() -> None:
     with pytest.raises(SettingError, match="Layer 4 has no filters"):
         pretrained.scores("", on(SMALL, off(4, 0)), CAT)  # batch normalisation
