@@ -84,7 +84,7 @@ class HeatMap:
     probability: float
 
 
-def heat_map(url: str, subject: Subject, picture: Picture, label: int, way: Way) -> HeatMap:
+def heat_map(url: str, subject: Subject, picture: Picture, label: int | None, way: Way) -> HeatMap:
     """Ask a network what in a picture speaks for a class.
 
     Parameters
@@ -93,8 +93,8 @@ def heat_map(url: str, subject: Subject, picture: Picture, label: int, way: Way)
         The run store.
     subject : Subject
     picture : Picture
-    label : int
-        The class, from 0.
+    label : int or None
+        The class, from 0; None for the likeliest.
     way : Way
 
     Raises
@@ -109,7 +109,10 @@ def heat_map(url: str, subject: Subject, picture: Picture, label: int, way: Way)
     from cvcore.opened import opened
 
     with opened(url, subject) as network:
-        return explain(network, network.image(picture), label, way)
+        image = network.image(picture)
+        if label is None:
+            label = int(network.scores(image[np.newaxis]).argmax())
+        return explain(network, image, label, way)
 
 
 def explain(network: "Opened", image: ByteArray, label: int, way: Way) -> HeatMap:

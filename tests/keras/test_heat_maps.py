@@ -7,7 +7,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.stats import spearmanr
 
-from cvcore import heat_maps, models, opened
+from cvcore import evaluation, heat_maps, models, opened
 from cvcore.arrays import AnyArray, ByteArray, FloatArray
 from cvcore.datasets import pixel_order
 from cvcore.errors import SettingError
@@ -142,6 +142,16 @@ def test_every_layer_with_maps_has_one_and_the_others_say_so(url: str, mixed: Su
         heat_maps.heat_map(url, mixed, Picture(), 4, Way(layer=4))
     with pytest.raises(SettingError, match="There are 10 classes; number 11"):
         heat_maps.heat_map(url, mixed, Picture(), 10, Way(layer=1))
+
+
+def test_the_likeliest_class_need_not_be_named(url: str, mixed: Subject) -> None:
+    said = int(evaluation.scores(url, mixed, Picture()).scores.argmax())
+    for method in ("grad_cam", "gradient"):
+        way = Way(method=method, layer=1 if method == "grad_cam" else 0)
+        named = heat_maps.heat_map(url, mixed, Picture(), said, way)
+        unnamed = heat_maps.heat_map(url, mixed, Picture(), None, way)
+        assert_array_equal(unnamed.signed, named.signed)
+        assert unnamed.score == named.score
 
 
 def test_a_dense_network_has_no_grad_cam_but_the_other_maps(url: str) -> None:

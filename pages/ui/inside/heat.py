@@ -1,7 +1,7 @@
 """Heat maps: where in the picture the network finds a class."""
 
 from itertools import combinations
-from typing import get_args
+from typing import NamedTuple, get_args
 
 import numpy as np
 import streamlit as st
@@ -68,12 +68,18 @@ WHAT: dict[Method, str] = {
 
 def choose_class(say: Say, scene: Scene, predicted: int) -> int:
     """Ask for a class; where nothing was chosen, it is what the network says."""
+    asked = _choose_class(say, scene, scene.names[predicted])
+    return predicted if asked is None else asked
+
+
+def _choose_class(say: Say, scene: Scene, predicted: str) -> int | None:
+    """Ask for a class; None where it is what the network says, which is called so."""
     options = {
-        _PREDICTED: say("What it says: {name}", name=scene.names[predicted]),
+        _PREDICTED: say("What it says: {name}", name=predicted),
         **{str(label): name for label, name in enumerate(scene.names)},
     }
     asked = choose(say("Class"), options, key="in_class", default=_PREDICTED)
-    return predicted if asked == _PREDICTED else int(asked)
+    return None if asked == _PREDICTED else int(asked)
 
 
 def choose_layer(say: Say, scene: Scene) -> int:
@@ -149,11 +155,6 @@ def show(say: Say, scene: Scene) -> None:
     say : Say
     scene : Scene
     """
-    known = questions.ask(
-        say, (evaluation.scores, scene.subject, scene.picture), key="in_heat_scores"
-    )
-    if known is None:
-        return
     with_maps = bool(positions_with_maps(scene.spec))
     chosen = choose(
         say("Heat map"),
@@ -163,29 +164,6 @@ def show(say: Say, scene: Scene) -> None:
         style="segments",
         hide_label=True,
     )
-    with st.container(horizontal=True, vertical_alignment="bottom", key="in_heat_what"):
-        label = choose_class(say, scene, int(known[0].probabilities.argmax()))
-        layer = 0
-        if with_maps and chosen in (_BESIDE, *OF_A_LAYER):
-            layer = choose_layer(say, scene)
-        if chosen == "occlusion":
-            patch, stride = choose_square(say, scene)
-            fill = choose_fill(say, usual_fill(scene))
-        else:
-            with unseen():
-                patch, stride = choose_square(say, scene)
-                fill = choose_fill(say, usual_fill(scene))
-        percent = number(
-            say("Strength of the map (%)"), key="in_strength", default=60, low=0, high=100
-        )
-        signed = chosen in (*OF_A_LAYER, "gradient") and switch(
-            say("With its signs"),
-            key="in_signed",
-            help=say(
-                "Red speaks for the class, blue against it: the map before ReLU; of the gradient, "
-                "red where a brighter pixel raises the score."
-            ),
-        )
     methods = [it for it in NAMES if it == chosen or (chosen == _BESIDE and it in _COMPARED)]
     if not with_maps and any(it in OF_A_LAYER for it in methods):
         st.info(
@@ -196,21 +174,72 @@ def show(say: Say, scene: Scene) -> None:
             icon=":material/lightbulb:",
         )
         methods = [it for it in methods if it not in OF_A_LAYER]
-    if not methods:
-        return
-    ways = [make_way(name, layer, patch, stride, fill) for name in methods]
+    settings = st.container(horizontal=True, vertical_alignment="bottom", key="in_heat_what")
+    # What the network says is asked for together with the maps of it: one way there and back.
+    with unseen():
+        asked = _choose_settings(say, scene, chosen, "")
     found = questions.ask(
         say,
-        *((heat_maps.heat_map, scene.subject, scene.picture, label, way) for way in ways),
+        (evaluation.scores, scene.subject, scene.picture),
+        *(
+            (heat_maps.heat_map, scene.subject, scene.picture, asked.label, asked.way(it))
+            for it in methods
+        ),
         key="in_heat_maps",
     )
-    if found is None:
+    said = int(found[0].probabilities.argmax()) if found is not None else None
+    name = "…" if said is None else scene.names[said]
+    with settings:
+        _choose_settings(say, scene, chosen, name)
+    if found is None or said is None or not methods:
         return
-    heats = dict(zip(methods, found, strict=True))
+    label = said if asked.label is None else asked.label
+    heats = dict(zip(methods, found[1:], strict=True))
     if chosen == _BESIDE:
-        _show_beside(say, scene, label, heats, percent / 100)
+        _show_beside(say, scene, label, heats, asked.strength)
     else:
-        _show_one(say, scene, label, methods[0], found[0], percent / 100, signed)
+        _show_one(
+            say, scene, label, methods[0], heats[methods[0]], asked.strength, asked.with_signs
+        )
+
+
+class _Settings(NamedTuple):
+    """What is asked for; `label` is None for what the network says."""
+
+    label: int | None
+    layer: int
+    patch: int
+    stride: int
+    fill: Fill
+    strength: float
+    with_signs: bool
+
+    def way(self, method: Method) -> Way:
+        return make_way(method, self.layer, self.patch, self.stride, self.fill)
+
+
+def _choose_settings(say: Say, scene: Scene, chosen: str, predicted: str) -> _Settings:
+    label = _choose_class(say, scene, predicted)
+    layer = 0
+    if positions_with_maps(scene.spec) and chosen in (_BESIDE, *OF_A_LAYER):
+        layer = choose_layer(say, scene)
+    if chosen == "occlusion":
+        patch, stride = choose_square(say, scene)
+        fill = choose_fill(say, usual_fill(scene))
+    else:
+        with unseen():
+            patch, stride = choose_square(say, scene)
+            fill = choose_fill(say, usual_fill(scene))
+    percent = number(say("Strength of the map (%)"), key="in_strength", default=60, low=0, high=100)
+    signed = chosen in (*OF_A_LAYER, "gradient") and switch(
+        say("With its signs"),
+        key="in_signed",
+        help=say(
+            "Red speaks for the class, blue against it: the map before ReLU; of the gradient, "
+            "red where a brighter pixel raises the score."
+        ),
+    )
+    return _Settings(label, layer, patch, stride, fill, percent / 100, signed)
 
 
 def _show_beside(
