@@ -4,11 +4,13 @@ A picture's token is the hash of its bytes: it can be found by whoever was
 given the address, and cannot be guessed by anybody else.
 """
 
+import contextlib
 import hashlib
 import os
 import re
 import tempfile
 from pathlib import Path
+from typing import NamedTuple
 
 from cvcore.errors import N_, PictureError
 
@@ -56,21 +58,50 @@ def fetch(token: str) -> bytes:
         If the token is not one, or its picture has made room for others.
     """
     path = folder() / token
-    if not TOKEN.fullmatch(token) or not path.is_file():
+    data = None
+    if TOKEN.fullmatch(token):
+        with contextlib.suppress(FileNotFoundError):
+            data = path.read_bytes()
+            os.utime(path)  # what is looked at stays longest
+    if data is None:
         raise PictureError(
             N_("The picture of this address is no longer kept here. Upload it once more.")
         )
-    path.touch()  # what is looked at stays longest
-    return path.read_bytes()
+    return data
+
+
+class Listed(NamedTuple):
+    """A file or folder: when it was last used, in seconds, and its size in bytes."""
+
+    used: float
+    size: int
+    path: Path
+
+
+def listed(place: Path, pattern: str = "*") -> list[Listed]:
+    """Return what lies in a folder, the longest unused first, but for what is gone meanwhile.
+
+    Parameters
+    ----------
+    place : Path
+    pattern : str, optional
+        As `Path.glob` takes it.
+    """
+    found = []
+    with contextlib.suppress(FileNotFoundError):  # the folder itself
+        for path in place.glob(pattern):
+            with contextlib.suppress(FileNotFoundError):
+                facts = path.stat()
+                found.append(Listed(facts.st_mtime, facts.st_size, path))
+    return sorted(found)
 
 
 def _make_room(place: Path) -> None:
     """Delete the oldest files until the rest fits into the limit."""
-    kept = sorted(
-        (path for path in place.iterdir() if path.is_file()), key=lambda path: path.stat().st_mtime
-    )
-    total = sum(path.stat().st_size for path in kept)
-    while total > LIMIT_BYTES and len(kept) > 1:
-        oldest = kept.pop(0)
-        total -= oldest.stat().st_size
-        oldest.unlink(missing_ok=True)
+    kept = listed(place)
+    total = sum(it.size for it in kept)
+    for it in kept[:-1]:
+        if total <= LIMIT_BYTES:
+            break
+        it.path.unlink(missing_ok=True)
+        total -= it.size

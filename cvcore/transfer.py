@@ -14,6 +14,7 @@ import numpy as np
 from cvcore import datasets, pace, splits, work_store
 from cvcore.arrays import ByteArray, FloatArray, IntArray
 from cvcore.errors import N_, EngineError, SettingError
+from cvcore.shelf import listed
 from cvcore.spec import Augmentation
 from cvcore.transfer_spec import TransferSpec
 from cvcore.waking import import_tensorflow
@@ -189,9 +190,9 @@ def _write(path: Path, arrays: dict[str, Any]) -> None:
 
 def _make_room(newest: Path) -> None:
     """Delete what was kept longest ago beside a file, until the rest is no more than it may be."""
-    kept = [(it.stat().st_mtime, it.stat().st_size, it) for it in newest.parent.glob("*.npz")]
+    kept = listed(newest.parent, "*.npz")
     total = sum(size for _, size, _ in kept)
-    for _, size, path in sorted(kept):
+    for _, size, path in kept:
         if total <= _KEPT_BYTES:
             break
         if path != newest:

@@ -39,6 +39,7 @@ from cvcore.collection import (
 )
 from cvcore.display import encode_jpeg, encode_png
 from cvcore.errors import N_, AssetError, CvCoreError, PictureError, SettingError
+from cvcore.shelf import listed
 
 TOKEN = re.compile(r"[0-9a-f]{32}")
 WORKING_SIDE = 512
@@ -454,9 +455,9 @@ def _write_bytes(path: Path, data: bytes) -> None:
 def _forget_files(token: str, *kept: Collection) -> None:
     """Delete files that neither the collection nor the one before the last change has."""
     names = {picture.name for it in kept for _, picture in it.pictures()}
-    for path in (place(token) / "pictures").iterdir():
+    for used, _, path in listed(place(token) / "pictures"):
         # A file that was just written for a picture that is about to be listed stays.
-        fresh = time.time() - path.stat().st_mtime < 60
+        fresh = time.time() - used < 60
         if TOKEN.fullmatch(path.name) and path.name not in names and not fresh:
             path.unlink(missing_ok=True)
 
@@ -466,16 +467,15 @@ def _make_room() -> None:
     root = folder()
     root.mkdir(mode=0o700, parents=True, exist_ok=True)
     kept = []
-    for path in root.iterdir():
+    for used, _, path in listed(root):
         if not TOKEN.fullmatch(path.name):
             continue
-        used = path.stat().st_mtime
         if time.time() - used > hours() * 3600:
             shutil.rmtree(path, ignore_errors=True)
         else:
-            kept.append((used, sum(it.stat().st_size for it in path.rglob("*")), path))
-    total = sum(size for _, size, _ in kept)
-    for _, size, path in sorted(kept):
+            kept.append((sum(it.size for it in listed(path, "**/*")), path))
+    total = sum(size for size, _ in kept)
+    for size, path in kept:
         if total <= limit_bytes():
             break
         shutil.rmtree(path, ignore_errors=True)

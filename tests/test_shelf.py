@@ -39,3 +39,18 @@ def test_the_oldest_make_room_and_what_is_looked_at_stays(
     shelf.fetch(first)  # now the younger one
     third = shelf.keep(b"3" * 10)
     assert {path.name for path in place.iterdir()} == {first, third}
+
+
+def test_what_others_delete_while_a_folder_is_listed_is_left_out(tmp_path: Path) -> None:
+    for place, name in enumerate(("late", "early")):
+        (tmp_path / name).write_bytes(bytes(3 + place))
+        os.utime(tmp_path / name, (100 - place, 100 - place))
+    # Found by its name, and gone when it is looked at.
+    (tmp_path / "gone").symlink_to(tmp_path / "nowhere")
+    found = shelf.listed(tmp_path)
+    assert [(it.used, it.size, it.path.name) for it in found] == [
+        (99, 4, "early"),
+        (100, 3, "late"),
+    ]
+    assert shelf.listed(tmp_path / "nowhere") == []
+    assert [it.path.name for it in shelf.listed(tmp_path, "l*")] == ["late"]

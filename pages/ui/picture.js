@@ -22,7 +22,26 @@ function build(parent) {
   overlay.setAttribute("aria-hidden", "true");
   const bar = make(row, "div", "bar");
   bar.setAttribute("aria-hidden", "true");
-  return { figure, caption, row, frame, image, overlay, bar };
+  const parts = { caption, row, frame, image, overlay, bar, drawn: {}, columns: 0, width: 0 };
+  // Told, not asked: to ask for a width makes the browser lay out the whole page at once.
+  new ResizeObserver(([entry]) => {
+    parts.width = entry.contentRect.width;
+    sharpen(parts);
+  }).observe(frame);
+  return parts;
+}
+
+// A fresh browser blurs what it enlarges; what it shrinks should stay smooth.
+function sharpen({ image, columns, width }) {
+  image.className = columns < 2 * width && columns <= 256 ? "pixels" : "";
+}
+
+// What is as it was is left alone: each change costs another layout of the page.
+function renew({ drawn }, name, value, draw) {
+  const text = JSON.stringify(value);
+  if (drawn[name] === text) return;
+  drawn[name] = text;
+  draw();
 }
 
 // The rows' names stand left of the picture, the columns' beneath it, turned.
@@ -79,21 +98,27 @@ export default function ({ parentElement, data: [data], setStateValue }) {
   const parts = (parentElement.cvPicture ??= build(parentElement));
   const { caption, row, frame, image, overlay, bar } = parts;
   const { rows, columns, limit, pick, names } = data;
-  caption.textContent = data.caption;
-  caption.hidden = !data.caption;
-  frame.style.aspectRatio = `${columns} / ${rows}`;
-  frame.style.width = `min(100%, ${(limit * columns) / rows}px)`;
-  // Room for the names: a letter is about a fifth of a cell wide, an East Asian one twice that.
-  const wide = (name) => [...name].reduce((sum, it) => sum + (it > "\u1100" ? 0.4 : 0.2), 0.4);
-  const cells = Math.max(0, ...(names ?? []).map(wide));
-  const room = `min(${(cells * limit) / rows}px, ${(100 * cells) / (columns + cells)}%)`;
-  row.style.padding = names ? `0 0 ${room} ${room}` : "";
+  renew(parts, "caption", data.caption, () => {
+    caption.textContent = data.caption;
+    caption.hidden = !data.caption;
+  });
+  renew(parts, "shape", [rows, columns, limit, names], () => {
+    frame.style.aspectRatio = `${columns} / ${rows}`;
+    frame.style.width = `min(100%, ${(limit * columns) / rows}px)`;
+    // Room for the names: a letter is about a fifth of a cell wide, an East Asian one twice that.
+    const wide = (name) => [...name].reduce((sum, it) => sum + (it > "\u1100" ? 0.4 : 0.2), 0.4);
+    const cells = Math.max(0, ...(names ?? []).map(wide));
+    const room = `min(${(cells * limit) / rows}px, ${(100 * cells) / (columns + cells)}%)`;
+    row.style.padding = names ? `0 0 ${room} ${room}` : "";
+    parts.columns = columns;
+    sharpen(parts);
+  });
   if (image.src !== data.source) image.src = data.source;
-  // A fresh browser blurs what it enlarges; what it shrinks should stay smooth.
-  image.className = columns < 2 * frame.clientWidth && columns <= 256 ? "pixels" : "";
-  image.alt = data.alt;
-  drawOverlay(overlay, data);
-  drawBar(bar, data.bar);
+  if (image.alt !== data.alt) image.alt = data.alt;
+  renew(parts, "overlay", [rows, columns, data.window, data.values, data.ink, names], () =>
+    drawOverlay(overlay, data),
+  );
+  renew(parts, "bar", data.bar, () => drawBar(bar, data.bar));
 
   frame.classList.toggle("pick", Boolean(pick));
   if (!pick) {
