@@ -120,13 +120,35 @@ def test_a_photo_is_named_on_a_phone_and_another_class_asked_for_with_the_keyboa
     assert sticking_out(page) == []
 
 
-@pytest.mark.parametrize(
-    ("view", "drawn"),
-    [("maps", ".st-key-large_grid img"), ("heat", ".st-key-in_heat_grad_cam_over img")],
-)
-def test_look_inside_opens_a_backbone_by_its_address(visit: Visit, view: str, drawn: str) -> None:
+def test_a_backbone_is_walked_through_on_a_phone(visit: Visit) -> None:
     page = visit(
-        f"inside?in_what=backbone&backbone=MobileNet-0.25&large={view}", language="ko", phone=True
+        "inside?in_what=backbone&backbone=MobileNet-0.25&large=maps", language="ko", phone=True
     )
-    expect(page.locator(drawn).first).to_be_visible(timeout=MINUTE)
+    views = page.locator(".st-key-large")
+    expect(page.locator(".st-key-large_grid img").first).to_be_visible(timeout=MINUTE)
+    assert sticking_out(page) == []
+    views.get_by_text("히트맵").click()
+    expect(page.locator(".st-key-in_heat_grad_cam_over img")).to_be_visible(timeout=MINUTE)
+    assert sticking_out(page) == []
+    views.get_by_text("믿을 만한가").click()
+    page.locator(".st-key-in_trust").get_by_text("직접 가리기").click()
+    picture = page.locator(".st-key-in_brush_picture").get_by_role("application")
+    expect(picture).to_be_visible(timeout=MINUTE)
+    settle(page)
+    picture.focus()
+    page.keyboard.press("Space")
+    said = page.locator(".st-key-in_brush_spoken").get_by_role("status")
+    expect(said).to_have_text(re.compile("픽셀의 2%를 가리니"), timeout=MINUTE)  # 16 of 784 cells
+    page.wait_for_url(re.compile("in_hidden="))
+    assert sticking_out(page) == []
+    views.get_by_text("수술").click()
+    page.locator(".st-key-surgery_do button").click()
+    page.wait_for_url(re.compile("large_surgery=3.0off"))
+    expect(page.locator(".st-key-surgery_said").get_by_role("status")).to_have_text(
+        re.compile("conv1 층의 맵 8개 가운데 1개가 달라졌습니다"), timeout=MINUTE
+    )
+    assert sticking_out(page) == []
+    views.get_by_text("구조").click()
+    page.locator('.st-key-large_network [data-layer="3"]').click()
+    page.wait_for_url(re.compile("large_layer=conv_pw_5_relu"))
     assert sticking_out(page) == []
