@@ -162,34 +162,22 @@ def without_each(
     PictureError, SettingError, AssetError, EngineError
         If photo, layer, class, operation or network cannot be had.
     """
-    import keras
-    import tensorflow as tf
-
     from cvcore.opened import softmax
 
-    with pretrained.opened(network) as it:
-        _check_place(it, layer)
-        pretrained.check_class(it, label)
-        layers = list(it.layers.values())
-        seen = tf.constant(pretrained.see(photo, it.size)[np.newaxis].astype(np.float32))
-        scores, count = it.scores, it.rows()[layer - 1].filters
+    with pretrained.opened(replace(network, operations=())) as whole_network:
+        _check_place(whole_network, layer)
+        pretrained.check_class(whole_network, label)
+        whole_network.operated(network.operations)  # refused here, if one is impossible
+        layers = list(whole_network.layers.values())
+        seen = pretrained.see(photo, whole_network.size)[np.newaxis]
+        count = whole_network.rows()[layer - 1].filters
 
-    def without(*filters: int) -> list[tuple[keras.Variable, FloatArray]]:
-        off = (Operation(layer=layer, filter=one, deed="off") for one in filters)
-        return large_surgery.changed(layers, (*network.operations, *off))
-
-    # Traced once, with what changes as inputs; nobody waits for it, nobody else sees it.
-    variables = [variable for variable, _ in without(0)]
-
-    @tf.function(autograph=False)  # type: ignore[untyped-decorator]  # TensorFlow has no types
-    def probability(values: list[tf.Tensor]) -> tf.Tensor:
-        with keras.StatelessScope(state_mapping=list(zip(variables, values, strict=True))):
-            return scores(seen, training=False)
-
+    # Nobody waits for it: it looks at the network without changing it.
     def ask(*filters: int) -> float:
-        changed = {id(variable): value for variable, value in without(*filters)}
-        values = [tf.constant(changed.get(id(it), np.asarray(it))) for it in variables]
-        return float(softmax(pretrained.both_sides(np.asarray(probability(values)))[0])[label])
+        off = (Operation(layer=layer, filter=one, deed="off") for one in filters)
+        changed = large_surgery.changed(layers, (*network.operations, *off))
+        scores = pretrained.both_sides(whole_network.send_with(changed, seen))[0]
+        return float(softmax(scores)[label])
 
     whole = ask()
     found = []

@@ -9,8 +9,8 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any, NamedTuple
+from functools import cached_property, lru_cache, partial
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -50,7 +50,7 @@ STEPS = 40
 TRIED = 96
 """Pictures of a collection in which those are looked for that excite a filter most."""
 
-_AT_A_TIME = 8  # early layers have megabytes for each picture
+_AT_A_TIME = 8
 _RATE = 0.1  # size of its first step, where black is 0 and white 1
 _ROWS = 12  # layers whose first maps are shown under each other
 _TRUST_STEPS = 10
@@ -187,30 +187,31 @@ class Kernels:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Excited:
-    """The pictures to which a filter answers most, the strongest answer first.
+    """The pictures to which each filter of a layer answers most, the strongest answer first.
 
     Parameters
     ----------
-    tried : int
-        How many pictures were shown to it.
-    images : ndarray of uint8, shape (n, size, size, 3)
-        As the network sees them; `BEST` at most.
     sources : tuple of str
-        What they are called, as in `Photo`.
-    values : ndarray of float32, shape (n,)
+        All that were shown to it, as in `Photo`.
+    places : ndarray of int64, shape (filters, n)
+        Which of them, at most `BEST`.
+    values : ndarray of float32, shape (filters, n)
         The largest value of the filter's map in each.
-    cells : ndarray of int64, shape (n, 2)
+    cells : ndarray of int64, shape (filters, n, 2)
         The row and column where it stands.
     shape : tuple of int
-        Rows and columns of the map.
+        Rows and columns of the maps.
     """
 
-    tried: int
-    images: ByteArray
     sources: tuple[str, ...]
+    places: IntArray
     values: FloatArray
     cells: IntArray
     shape: tuple[int, ...]
+
+
+Changed: TypeAlias = list[tuple[Any, FloatArray]]
+"""Variables of a network, and what stands in for their values."""
 
 
 class Opened:
@@ -255,7 +256,7 @@ class Opened:
         with_maps = [it for it, layer in self.layers.items() if _has_maps(layer)]
         self.last = [it for it in with_maps if self.layers[it].output.shape[1] > 1][-1]
         self.send = transfer.sender(self.scores)
-        self.changed: list[tuple[Any, FloatArray]] = []
+        self.changed: Changed = []
 
     def operated(self, operations: Sequence[Operation]) -> "Opened":
         """Return the same network with operations, which are done only while `in_effect`.
@@ -270,9 +271,48 @@ class Opened:
             large_surgery.check(rows, it)
         network = copy.copy(self)
         network.changed = large_surgery.changed(list(self.layers.values()), operations)
-        # What is traced has the weights as they were.
-        network.send = transfer.sender(self.scores, traced=False)
+        network.send = partial(self.send_with, network.changed)
         return network
+
+    def send_with(self, changed: Changed, images: ByteArray) -> FloatArray:
+        """Send pictures through `scores` as if some of its weights were others.
+
+        The first call makes a graph, which has all weights as inputs.
+
+        Parameters
+        ----------
+        changed : list of (keras.Variable, ndarray)
+        images : ndarray of uint8, shape (n, size, size, 3)
+
+        Returns
+        -------
+        ndarray of float32, shape (n, classes)
+        """
+        import tensorflow as tf
+
+        values = {id(variable): value for variable, value in changed}
+        weights = [tf.convert_to_tensor(values.get(id(it), it.value)) for it in self.scores.weights]
+        parts = [
+            np.asarray(self._of_weights(images[start : start + _AT_A_TIME].astype("f4"), weights))
+            for start in range(0, len(images), _AT_A_TIME)
+        ]
+        return np.concatenate(parts)
+
+    @cached_property
+    def _of_weights(self) -> Any:
+        import keras
+        import tensorflow as tf
+
+        variables = self.scores.weights
+
+        def call(pictures: tf.Tensor, weights: list[tf.Tensor]) -> tf.Tensor:
+            mapping = list(zip(variables, weights, strict=True))
+            with keras.StatelessScope(state_mapping=mapping):
+                return self.scores(pictures, training=False)
+
+        specs = [tf.TensorSpec(it.shape, it.dtype) for it in variables]
+        pictures = tf.TensorSpec((None, self.size, self.size, 3), tf.float32)
+        return tf.function(call, [pictures, specs], autograph=False)
 
     def in_effect(self) -> AbstractContextManager[object]:
         """Let the operations be done to what runs inside, in this thread alone."""
@@ -742,8 +782,8 @@ def shuffled(
     return trust.beside(learned, without, method)
 
 
-def excited(url: str, network: Large, layer: str, one: int) -> Excited:  # noqa: ARG001
-    """Show a filter several pictures, and find those to which it answers most.
+def excited(url: str, network: Large, layer: str) -> Excited:  # noqa: ARG001 - every job has it
+    """Show a layer several pictures, and find those to which each of its filters answers most.
 
     To a network of ImageNet's classes, the laboratory's own pictures; to one that has learned
     somebody's classes, theirs, at most `TRIED`.
@@ -751,31 +791,54 @@ def excited(url: str, network: Large, layer: str, one: int) -> Excited:  # noqa:
     Raises
     ------
     PictureError, SettingError, AssetError, EngineError
-        If pictures, layer, filter or network cannot be had.
+        If pictures, layer or network cannot be had.
     """
     import keras
 
     sources, images = _shown(network)
     with opened(network) as it:
-        _check_filter(it, layer, one)
+        # As a graph: without one, every map on the way to the layer would be kept.
         part = keras.Model(it.scores.input, it.layer(layer, maps=True).output)
-        if images is None:
-            images = np.stack([see(Photo(source=name), it.size) for name in sources])
-        found = []
-        for start in range(0, len(images), _AT_A_TIME):
-            some = images[start : start + _AT_A_TIME].astype(np.float32)
-            found.append(np.asarray(part(some, training=False))[..., one])
-    given = np.concatenate(found)
-    flat = given.reshape(len(given), -1)
-    best = np.argsort(-flat.max(axis=1), kind="stable")[:BEST]
+        send = transfer.sender(part)
+        largest, where, shape = [], [], (0, 0)
+        for start in range(0, len(sources), _AT_A_TIME):
+            some = sources[start : start + _AT_A_TIME]
+            shown = (
+                np.stack([see(Photo(source=name), it.size) for name in some])
+                if images is None
+                else images[start : start + _AT_A_TIME]
+            )
+            given = send(shown)
+            shape = given.shape[1:3]
+            flat = given.reshape(len(given), -1, given.shape[3])
+            largest.append(flat.max(axis=1))
+            where.append(flat.argmax(axis=1))
+    top, cell = np.concatenate(largest), np.concatenate(where)
+    best = np.argsort(-top, axis=0, kind="stable")[:BEST].T
+    one = np.arange(top.shape[1])[:, np.newaxis]
     return Excited(
-        tried=len(images),
-        images=images[best],
-        sources=tuple(sources[it] for it in best.tolist()),
-        values=flat.max(axis=1)[best],
-        cells=np.stack(np.divmod(flat.argmax(axis=1)[best], given.shape[2]), axis=1),
-        shape=given.shape[1:],
+        sources=tuple(sources),
+        places=best,
+        values=top[best, one],
+        cells=np.stack(np.divmod(cell[best, one], shape[1]), axis=2),
+        shape=shape,
     )
+
+
+def pictures(url: str, network: Large, sources: tuple[str, ...]) -> ByteArray:  # noqa: ARG001
+    """Return pictures of `excited` as the network sees them: uint8, (n, size, size, 3).
+
+    Raises
+    ------
+    PictureError, SettingError, AssetError, EngineError
+        If pictures or network cannot be had.
+    """
+    names, images = _shown(network)
+    if images is not None:
+        return images[[names.index(it) for it in sources]]
+    with opened(network) as it:
+        size = it.size
+    return np.stack([see(Photo(source=name), size) for name in sources])
 
 
 def _shown(network: Large) -> tuple[list[str], ByteArray | None]:

@@ -391,15 +391,8 @@ def both_sides(probabilities: FloatArray) -> FloatArray:
     return np.concatenate([probabilities, 1 - probabilities], axis=1)
 
 
-def sender(model: "keras.Model", *, traced: bool = True) -> Callable[..., FloatArray]:
+def sender(model: "keras.Model") -> Callable[..., FloatArray]:
     """Return a function that sends pictures, or features, through a model in batches.
-
-    Parameters
-    ----------
-    model : keras.Model
-    traced : bool, optional
-        Whether the first call makes a graph, which later ones are faster by; it keeps to the
-        weights' variables, whatever stands in for them.
 
     Returns
     -------
@@ -410,12 +403,11 @@ def sender(model: "keras.Model", *, traced: bool = True) -> Callable[..., FloatA
     import tensorflow as tf
 
     shape = tuple(model.input_shape[1:])
-
-    def call(part: FloatArray) -> Any:
-        return model(part, training=False)
-
-    if traced:
-        call = tf.function(call, [tf.TensorSpec((None, *shape), tf.float32)], autograph=False)
+    call = tf.function(
+        lambda part: model(part, training=False),
+        [tf.TensorSpec((None, *shape), tf.float32)],
+        autograph=False,
+    )
     size = _BATCH if len(shape) == 3 else 1024
 
     def send(inputs: Any, tell: Callable[[float], object] = lambda _: None) -> FloatArray:

@@ -185,23 +185,35 @@ def test_what_was_learned_is_tried_on_its_held_out_pictures(lecture_pictures: Pa
     effect = large_ablation.effect("", operated, photo, CONV1)
     assert effect.before.shape == effect.after.shape == (2,)
     assert not effect.maps_after[..., 6].any()
-    best = pretrained.excited("", network, "conv_pw_3_relu", 4)
-    assert best.tried == 16
-    assert set(best.sources) <= {it.name for _, it in work_store.load(token).pictures()}
+    best = pretrained.excited("", network, "conv_pw_3_relu")
+    assert list(best.sources) == [it.name for _, it in work_store.load(token).pictures()]
+    chosen = tuple(best.sources[it] for it in best.places[4].tolist())
+    for name, image in zip(chosen, pretrained.pictures("", network, chosen), strict=True):
+        assert_array_equal(image, pretrained.see(Photo(source=name, work=token), 64))
 
 
 def test_the_pictures_that_excite_a_filter_come_in_order_with_their_places() -> None:
-    found = pretrained.excited("", SMALL, "conv_pw_3_relu", 4)
-    assert found.tried == 17
-    assert (np.diff(found.values) <= 0).all()
+    found = pretrained.excited("", SMALL, "conv_pw_3_relu")
+    assert len(found.sources) == 17
+    assert found.values.shape == (32, 9)
+    assert (np.diff(found.values, axis=1) <= 0).all()
+    chosen = [found.sources[it] for it in found.places[4].tolist()]
+    images = pretrained.pictures("", SMALL, tuple(chosen))
     for place in (0, 8):
-        photo = Photo(source=found.sources[place])
-        seen, maps = pretrained.maps("", SMALL, photo, "conv_pw_3_relu")
-        assert_array_equal(found.images[place], seen)
+        seen, maps = pretrained.maps("", SMALL, Photo(source=chosen[place]), "conv_pw_3_relu")
+        assert_array_equal(images[place], seen)
         plane = maps.maps[..., 4]
-        assert found.values[place] == pytest.approx(float(plane.max()), rel=1e-4)
-        row, column = found.cells[place]
+        assert plane.shape == found.shape
+        assert found.values[4, place] == pytest.approx(float(plane.max()), rel=1e-4)
+        row, column = found.cells[4, place]
         assert plane[row, column] == pytest.approx(float(plane.max()), rel=1e-4)
+    # Nothing else of the seventeen answers more than the last of them.
+    others = [it for it in found.sources if it not in chosen]
+    largest = [
+        pretrained.maps("", SMALL, Photo(source=it), "conv_pw_3_relu")[1].maps[..., 4].max()
+        for it in others
+    ]
+    assert max(largest) <= found.values[4, -1] + 1e-4
 
 
 def test_what_is_hidden_from_a_photo_the_network_does_not_see() -> None:

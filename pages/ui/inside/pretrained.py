@@ -9,6 +9,7 @@ import numpy as np
 import streamlit as st
 
 from cvcore import large_surgery, pretrained
+from cvcore.arrays import ByteArray
 from cvcore.data_views import lay_out
 from cvcore.display import signed_colours
 from cvcore.errors import N_
@@ -542,17 +543,24 @@ def _offer_ascent(say: Say, network: Large, layer: Row, one: int, seed: int) -> 
 
 
 def _show_best(say: Say, network: Large, layer: Row, one: int) -> None:
-    asked = questions.ask(
-        say, (pretrained.excited, network, layer.name, one), key="large_best_wait"
-    )
+    asked = questions.ask(say, (pretrained.excited, network, layer.name), key="large_best_wait")
     if asked is None:
         return
     found: Excited = asked[0]
+    sources = [found.sources[it] for it in found.places[one].tolist()]
+    shown = questions.ask(
+        say, (pretrained.pictures, network, tuple(sources)), key="large_best_pictures"
+    )
+    if shown is None:
+        return
+    images: ByteArray = shown[0]
     st.subheader(say("The pictures that excite it most"), anchor=False)
-    size = found.images.shape[1]
+    size = images.shape[1]
     side = size // _FRAMED
     tiles = []
-    for image, value, cell in zip(found.images, found.values.tolist(), found.cells, strict=True):
+    for image, value, cell in zip(
+        images, found.values[one].tolist(), found.cells[one], strict=True
+    ):
         middle = (cell + 0.5) * size / np.array(found.shape)
         corner = np.clip(np.rint(middle - side / 2), 0, size - side).astype(int)
         top, left = corner.tolist()
@@ -563,12 +571,12 @@ def _show_best(say: Say, network: Large, layer: Row, one: int) -> None:
         tiles,
         label=say("The pictures to which the filter answers most"),
         key="large_best",
-        on_choose=None if own else lambda it: address.apply({"photo": found.sources[it]}),
+        on_choose=None if own else lambda it: address.apply({"photo": sources[it]}),
     )
     text = say(
         "Of {count} pictures, by the largest value of its map: that stands in the middle of the "
         "frame.",
-        count=found.tried,
+        count=len(found.sources),
     )
     st.caption(text if own else text + " " + say("A click takes a picture to the left."))
 
