@@ -228,7 +228,7 @@ def depth(url: str, subject: Subject, seed: int = 0) -> Depth:
     detail: list[float] = []
     while outputs:
         pace.reach(_SENDING + (1 - _SENDING) * len(told) / len(positions))
-        seen = _components(outputs.pop(0), learned, seed)
+        seen = components(outputs.pop(0), learned, seed)
         told.append(told_apart(seen[:learned], labels[:learned], seen[learned:], labels[learned:]))
         detail.append(
             brought_back(seen[:learned], pixels[:learned], seen[learned:], pixels[learned:])
@@ -288,10 +288,22 @@ def brought_back(
     return max(1 - wrong / all_of_it, 0.0) if all_of_it else 0.0
 
 
-def _components(given: FloatArray, learned: int, seed: int) -> FloatArray:
-    """Return the principal components of what a layer gave, found in the first rows alone.
+def components(given: FloatArray, learned: int, seed: int) -> FloatArray:
+    """Return the principal components of what a layer gave, all divided by one number.
 
-    What the layer gave is overwritten.
+    Parameters
+    ----------
+    given : ndarray of float32, shape (n, values)
+        It is overwritten.
+    learned : int
+        The components are found in so many rows, the first ones.
+    seed : int
+        Decides the start of the search for them.
+
+    Returns
+    -------
+    ndarray of float32, shape (n, count)
+        `COMPONENTS` of them at most.
     """
     from sklearn.utils.extmath import randomized_svd
 

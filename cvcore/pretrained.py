@@ -550,15 +550,20 @@ def overview(
 ) -> tuple[tuple[str, LayerMaps], ...]:
     """Return the first maps of some layers from the input to the end, with the layers' names."""
     with opened(network) as it:
-        known = [name for name, layer in it.layers.items() if _has_maps(layer)]
-        places = np.unique(np.linspace(0, len(known) - 1, min(_ROWS, len(known))).astype(int))
-        chosen = [known[place] for place in places.tolist()]
+        chosen = [row.name for row in along(it.rows())]
         found = _pass(it, see(photo, it.size), chosen)
         order = list(it.layers)
     return tuple(
         (name, describe(order.index(name) + 1, values, shown))
         for name, values in zip(chosen, found, strict=True)
     )
+
+
+def along(rows: Sequence[Row]) -> list[Row]:
+    """Return some of the layers that give feature maps, from the input to the end."""
+    known = [it for it in rows if it.has_maps]
+    places = np.unique(np.linspace(0, len(known) - 1, min(_ROWS, len(known))).astype(int))
+    return [known[place] for place in places.tolist()]
 
 
 def _pass(network: Opened, seen: ByteArray, names: list[str]) -> list[FloatArray]:

@@ -7,9 +7,11 @@ import subprocess
 import sys
 import threading
 import time
+from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -57,6 +59,40 @@ def seen(trainer: Engine, digest: str) -> Snapshot:
     snapshot = trainer.snapshot(digest)
     assert snapshot is not None
     return snapshot
+
+
+def given(megabytes: float = 0) -> client.Answer:
+    answer = client.Answer()
+    answer.give(SimpleNamespace(maps=np.zeros(int(megabytes * 2**18), np.float32)))
+    return answer
+
+
+def test_an_answer_knows_its_bytes() -> None:
+    maps = np.zeros((112, 112, 96), np.float32)
+    answer = client.Answer()
+    assert answer.size == 0
+    answer.give({"maps": maps, "first": maps[..., :3], "name": "conv"})
+    assert 0 < answer.size - maps.nbytes - maps[..., :3].nbytes < 500
+
+
+def test_answers_that_would_fill_the_memory_are_forgotten_the_oldest_first() -> None:
+    answers = OrderedDict({(f"map {one}",): given(10) for one in range(10)})
+    answers[("asked",)] = client.Answer()
+    answers.move_to_end(("map 0",))
+    client.forget_oldest(answers)
+    assert list(answers) == [*((f"map {one}",) for one in range(5, 10)), ("asked",), ("map 0",)]
+
+
+def test_the_last_answer_stays_however_large_it_is() -> None:
+    answers = OrderedDict({("small",): given(), ("large",): given(65)})
+    client.forget_oldest(answers)
+    assert list(answers) == [("large",)]
+
+
+def test_small_answers_are_counted() -> None:
+    answers = OrderedDict({(one,): given() for one in range(client.REMEMBERED_ANSWERS + 2)})
+    client.forget_oldest(answers)
+    assert list(answers) == [(one,) for one in range(2, client.REMEMBERED_ANSWERS + 2)]
 
 
 def finish(trainer: Engine, spec: RunSpec) -> Snapshot:

@@ -4,6 +4,7 @@ import contextlib
 import itertools
 import logging
 import os
+import pickle
 import platform
 import queue
 import subprocess
@@ -32,6 +33,7 @@ RECYCLE_BYTES = 3 * 2**30
 RETRY_SECONDS = 5.0
 REMEMBERED_RUNS = 64
 REMEMBERED_ANSWERS = 128
+REMEMBERED_BYTES = 64 * 2**20
 
 Slot: TypeAlias = Literal["question", "training", "download"]
 
@@ -51,6 +53,7 @@ class Answer:
         self._settled = threading.Event()
         self._share = self._begun_at = 0.0
         self._found: Any = None
+        self._size = 0
         self.name = uuid.uuid4().hex
 
     @property
@@ -67,6 +70,11 @@ class Answer:
     def error(self) -> CvCoreError | None:
         """Why there is none, once it has failed."""
         return self._error
+
+    @property
+    def size(self) -> int:
+        """The bytes that the answer takes, nearly; 0 until it is ready."""
+        return self._size
 
     @property
     def share(self) -> float:
@@ -104,7 +112,7 @@ class Answer:
         """Set the answer; for the engine."""
         if self._settled.is_set():  # cancelled meanwhile
             return
-        self._value, self._state = value, "ready"
+        self._value, self._size, self._state = value, _size(value), "ready"
         self._settled.set()
 
     def fail(self, error: CvCoreError) -> None:
@@ -171,7 +179,7 @@ class Engine:
         self._active: dict[str, _Task] = {}
         self._unwanted: set[str] = set()  # deleted while a worker was at them
         self._answers: OrderedDict[tuple[Any, ...], Answer] = OrderedDict()
-        self._computed: dict[tuple[Any, ...], Answer] = {}
+        self._computed: OrderedDict[tuple[Any, ...], Answer] = OrderedDict()
         self._process: subprocess.Popen[str] | None = None
         self._client: Any = None
         self._orders: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
@@ -403,8 +411,6 @@ class Engine:
                     new.append((question, answer))
                 self._answers.move_to_end(question)
                 answers.append(answer)
-            while len(self._answers) > REMEMBERED_ANSWERS:
-                self._answers.popitem(last=False)
         if len(new) == 1:
             ((job, *arguments), answer) = new[0]
             self._orders.put(partial(self._put_question, job, tuple(arguments), answer))
@@ -462,9 +468,12 @@ class Engine:
             self._orders.put(partial(self._tell_all_to_end, answer.name))
 
     def computed(self, job: Callable[..., Any], *arguments: Any) -> Answer | None:
-        """Return what `compute` returned for the same in this process, or None."""
+        """Return what `compute` returned for the same, while this process remembers it; or None."""
+        question = (job, *arguments)
         with self._lock:
-            return self._computed.get((job, *arguments))
+            if question in self._computed:
+                self._computed.move_to_end(question)
+            return self._computed.get(question)
 
     def warm_up(self) -> None:
         """Start the engine and let its worker import TensorFlow, before it is needed."""
@@ -676,7 +685,18 @@ class Engine:
             resources={slot: 1},
             pure=False,
         )
-        future.add_done_callback(partial(self._later, partial(_settle_answer, answer, future)))
+        future.add_done_callback(partial(self._later, partial(self._settle_answer, answer, future)))
+
+    def _settle_answer(self, answer: Answer, future: Any) -> None:
+        """Take in what a worker answered; forget what has not been looked at for longest."""
+        if future.status == "finished":
+            answer.give(future.result())
+        else:
+            answer.fail(_reason(future))
+        future.release()
+        with self._lock:
+            for answers in (self._answers, self._computed):
+                forget_oldest(answers)
 
     def _hear(self, message: tuple[float, dict[str, Any]]) -> None:
         """Take in an event from a worker; called by dask's thread."""
@@ -774,12 +794,28 @@ class Engine:
             client.restart_workers(grown, timeout=30)
 
 
-def _settle_answer(answer: Answer, future: Any) -> None:
-    if future.status == "finished":
-        answer.give(future.result())
-    else:
-        answer.fail(_reason(future))
-    future.release()
+def forget_oldest(answers: OrderedDict[tuple[Any, ...], Answer]) -> None:
+    """Keep as many answers as a small server's web process can hold.
+
+    Parameters
+    ----------
+    answers : OrderedDict
+        By question; the one that was looked at last, last. Of those that are settled, the first
+        are left out until at most `REMEMBERED_ANSWERS` of `REMEMBERED_BYTES` remain, or one.
+    """
+    settled = [question for question, it in answers.items() if it.state != "pending"]
+    held = sum(answers[question].size for question in settled)
+    for place, question in enumerate(settled[:-1]):
+        if len(settled) - place <= REMEMBERED_ANSWERS and held <= REMEMBERED_BYTES:
+            return
+        held -= answers.pop(question).size
+
+
+def _size(value: Any) -> int:
+    """Return the bytes of a value; arrays are not copied for it."""
+    arrays: list[pickle.PickleBuffer] = []
+    rest = pickle.dumps(value, protocol=5, buffer_callback=arrays.append)
+    return len(rest) + sum(it.raw().nbytes for it in arrays)
 
 
 def _reason(future: Any) -> CvCoreError:

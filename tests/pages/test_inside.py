@@ -220,7 +220,7 @@ def test_the_address_opens_a_moment_a_picture_and_a_view(own: Told) -> None:
 def test_what_fades_and_what_grows_is_measured_on_a_press(own: Told) -> None:
     page = press(opened(own), "in_depth")
     said = text(page)
-    assert "names 50.0 % of the test pictures from the pixels, and 87.5 % from" in said
+    assert "names 50.0 % of the 360 test pictures from the pixels, and 87.5 % from" in said
     assert "Max pooling 2 × 2”, where it reads best; guessing, 12.5 %" in said
     assert "25 % can be brought back" in said
 

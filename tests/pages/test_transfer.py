@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from cvcore import backbones, pretrained, transfer, transfer_views, work_store
+from cvcore import backbones, large_depth, pretrained, transfer, transfer_views, work_store
 from cvcore.engine import Answer, Engine, client
 from cvcore.engine.client import Slot
 from cvcore.errors import CvCoreError
@@ -484,6 +484,27 @@ def test_a_network_that_has_learned_is_looked_into(kept: str) -> None:
     page = look("inside", work=kept, large="heat", **SMALL)
     assert payload(page, "in_heat_grad_cam_over")["rows"] == 64
     assert "faces" in texts(page) or "animals" in texts(page)
+
+
+def test_each_depth_of_a_large_network_is_measured_on_a_press(
+    kept: str, engine: AtOnce, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = look("inside", work=kept, large="maps", **SMALL)
+    page.button(key="in_depth").click().run()
+    assert not page.exception
+    found = last(engine, "depth")
+    first = 100 * float(found.told_apart[0])
+    assert f"names {first:.1f} % of the {found.tested} test pictures from the pixels" in texts(page)
+    assert f"no linear map can learn from {found.learned} pictures" in texts(page)
+    monkeypatch.setattr(large_depth, "PICTURES", 210)
+    query = {"in_what": "backbone", "backbone": "MobileNet-0.25", "lang": "en", "large": "maps"}
+    page = open_page("inside", depth_data="digits", **query)
+    page.button(key="in_depth").click().run()
+    assert not page.exception
+    found = last(engine, "depth")
+    assert found.learned + found.tested == 210
+    assert f"{100 * float(found.detail[-1]):.0f} % can be brought back" in texts(page)
+    assert "Of a data set, the first 210 pictures are shown" in texts(page)
 
 
 def test_the_script_of_the_training_is_shown(kept: str) -> None:

@@ -9,7 +9,6 @@ from pages.ui import address
 from pages.ui.backbone_input import ask_for_weights, choose_backbone, choose_framing
 from pages.ui.inside import pretrained
 from pages.ui.picture_input import choose_picture
-from pages.ui.probabilities import show_probabilities
 from pages.ui.setup import friendly
 from pages.ui.transfer.classify import PHOTOS
 from pages.ui.words import Say
@@ -32,4 +31,4 @@ def show(say: Say, experiment: DeltaGenerator) -> None:
         names = backbones.class_names()
         scores = pretrained.show(say, Large(backbone=name), shown, names)
     if scores is not None:
-        show_probabilities(say, scores.probabilities, names)
+        pretrained.show_answer(say, scores, names)

@@ -1,6 +1,8 @@
 """What every layer makes of the picture: its feature maps, and what is left of it with depth."""
 
 import math
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import streamlit as st
@@ -26,6 +28,7 @@ SHOWN = 12
 _LARGE = 56  # pixels a side from which on maps in a grid are drawn smaller
 _SIDE = 16  # pixels that a map in a grid has at least
 _TOLD, _DETAIL = "#0072B2", "#D55E00"
+_LEAST_LEARNED = 2 * feature_maps.COMPONENTS  # pictures; fewer say nothing of others' pixels
 
 
 def show(say: Say, scene: Scene) -> None:
@@ -325,29 +328,80 @@ def _show_depth(say: Say, scene: Scene) -> None:
             tested=f"{min(feature_maps.TESTED, scene.spec.sizes()[2]):,}",
         )
     )
-    depth = questions.offer(
+    offer_depth(
         say,
-        say("Measure every layer"),
+        [f"{place}. {describe_layer(say, it)}" for place, it in enumerate(scene.spec.network, 1)],
         feature_maps.depth,
         scene.subject,
+    )
+
+
+def offer_depth(say: Say, layers: Sequence[str], *question: Any) -> None:
+    """Offer to measure every layer, and draw what was found.
+
+    Parameters
+    ----------
+    say : Say
+    layers : sequence of str
+        What all of the network's layers are called.
+    *question : tuple
+        A job that returns a `Depth`, and what follows its first argument.
+    """
+    depth: Depth | None = questions.offer(
+        say,
+        say("Measure every layer"),
+        *question,
         key="in_depth",
         icon=":material/straighten:",
     )
-    if depth is not None:
-        _draw_depth(say, scene, depth)
-
-
-def _draw_depth(say: Say, scene: Scene, depth: Depth) -> None:
-    names = [
-        say("The pixels")
-        if not position
-        else f"{position}. {describe_layer(say, scene.spec.network[position - 1])}"
-        for position in depth.positions.tolist()
-    ]
+    if depth is None:
+        return
+    names = [layers[it - 1] if it else say("The pixels") for it in depth.positions.tolist()]
     told, detail = say("Classes told apart"), say("Picture brought back")
+    series = {told: depth.told_apart}
+    if depth.learned >= _LEAST_LEARNED:
+        series[detail] = depth.detail
+    _draw_depth(say, names, series)
+    best = int(depth.told_apart.argmax())
+    text = say(
+        "A linear reader names {pixels} % of the {tested} test pictures from the pixels, and "
+        "{best} % from “{layer}”, where it reads best; guessing, {chance} %.",
+        pixels=f"{100 * depth.told_apart[0]:.1f}",
+        tested=f"{depth.tested:,}",
+        best=f"{100 * depth.told_apart[best]:.1f}",
+        layer=names[best],
+        chance=f"{100 * depth.chance:.1f}",
+    )
+    text += " " + (
+        say(
+            "Of the picture's detail, {left} % can be brought back from the last layer.",
+            left=f"{100 * depth.detail[-1]:.0f}",
+        )
+        if detail in series
+        else say(
+            "How much of the picture's detail is left, no linear map can learn from {count} "
+            "pictures.",
+            count=depth.learned,
+        )
+    )
+    st.markdown(text)
+    with st.expander(say("The numbers of each layer")):
+        table(
+            say("What is left of the picture after each layer"),
+            [say("Layer"), say("Values"), *series],
+            [
+                (name, f"{values:,}", *(f"{it[place]:.3f}" for it in series.values()))
+                for place, (name, values) in enumerate(
+                    zip(names, depth.values.tolist(), strict=True)
+                )
+            ],
+        )
+
+
+def _draw_depth(say: Say, names: Sequence[str], series: Mapping[str, FloatArray]) -> None:
     points = [
-        {"layer": name, "series": series, "share": float(value)}
-        for series, values in ((told, depth.told_apart), (detail, depth.detail))
+        {"layer": name, "series": called, "share": float(value)}
+        for called, values in series.items()
         for name, value in zip(names, values.tolist(), strict=True)
     ]
     layer = {
@@ -371,13 +425,13 @@ def _draw_depth(say: Say, scene: Scene, depth: Depth) -> None:
                 "field": "series",
                 "type": "nominal",
                 "title": None,
-                "scale": {"domain": [told, detail], "range": [_TOLD, _DETAIL]},
+                "scale": {"domain": list(series), "range": [_TOLD, _DETAIL]},
                 "legend": {"orient": "top"},
             },
             "strokeDash": {
                 "field": "series",
                 "type": "nominal",
-                "scale": {"domain": [told, detail], "range": [[1, 0], [6, 3]]},
+                "scale": {"domain": list(series), "range": [[1, 0], [6, 3]]},
                 "legend": None,
             },
         },
@@ -386,33 +440,5 @@ def _draw_depth(say: Say, scene: Scene, depth: Depth) -> None:
         # The slanted names of the layers take a good part of it.
         {"layer": [layer], "height": 380},
         key="in_depth_chart",
-        alt=say("Both shares, layer by layer. The table below has the numbers."),
+        alt=say("The shares, layer by layer. The table below has the numbers."),
     )
-    best = int(depth.told_apart.argmax())
-    st.markdown(
-        say(
-            "A linear reader names {pixels} % of the test pictures from the pixels, and {best} % "
-            "from “{layer}”, where it reads best; guessing, {chance} %. Of the picture's detail, "
-            "{left} % can be brought back from the last layer.",
-            pixels=f"{100 * depth.told_apart[0]:.1f}",
-            best=f"{100 * depth.told_apart[best]:.1f}",
-            layer=names[best],
-            chance=f"{100 * depth.chance:.1f}",
-            left=f"{100 * depth.detail[-1]:.0f}",
-        )
-    )
-    with st.expander(say("The numbers of each layer")):
-        table(
-            say("What is left of the picture after each layer"),
-            [say("Layer"), say("Values"), told, detail],
-            [
-                (name, f"{values:,}", f"{a:.3f}", f"{b:.3f}")
-                for name, values, a, b in zip(
-                    names,
-                    depth.values.tolist(),
-                    depth.told_apart.tolist(),
-                    depth.detail.tolist(),
-                    strict=True,
-                )
-            ],
-        )

@@ -8,9 +8,10 @@ from types import MappingProxyType
 import numpy as np
 import streamlit as st
 
-from cvcore import large_surgery, pretrained
+from cvcore import feature_maps, large_depth, large_surgery, pretrained
 from cvcore.arrays import ByteArray
 from cvcore.data_views import lay_out
+from cvcore.datasets import DATASETS
 from cvcore.display import signed_colours
 from cvcore.errors import N_
 from cvcore.evaluation import Scores
@@ -24,7 +25,15 @@ from pages.ui.gallery import Tile, show_gallery
 from pages.ui.inputs import choose, number
 from pages.ui.inside import heat, pretrained_surgery, pretrained_trust
 from pages.ui.inside.kernels import draw_colours, kernel_name
-from pages.ui.inside.maps import in_a_grid, in_numbers, paint, smaller, spoken, window_in
+from pages.ui.inside.maps import (
+    in_a_grid,
+    in_numbers,
+    offer_depth,
+    paint,
+    smaller,
+    spoken,
+    window_in,
+)
 from pages.ui.inside.patterns import draw_frame
 from pages.ui.inside.pretrained_input import choose_class, choose_layer, that_learned, with_places
 from pages.ui.inside.pretrained_surgery import OPERATIONS
@@ -32,6 +41,7 @@ from pages.ui.inside.scene import recall_operations
 from pages.ui.inside.take import take_picture
 from pages.ui.network_picture import Block, show_blocks
 from pages.ui.picture import ColourBar, Pick, short, show_picture
+from pages.ui.probabilities import show_probabilities
 from pages.ui.tables import table
 from pages.ui.views import show_map
 from pages.ui.words import Say
@@ -118,6 +128,18 @@ def show(say: Say, network: Large, photo: Photo, names: Sequence[str]) -> Scores
         case "surgery":
             pretrained_surgery.show(say, network, photo, rows, names, likeliest)
     return scores
+
+
+def show_answer(say: Say, scores: Scores, names: Sequence[str]) -> None:
+    """Show what a network sees of the photo, and the likeliest classes."""
+    show_picture(
+        scores.image,
+        key="inside_seen",
+        caption=say("What the network sees"),
+        limit=150,
+        alt=say("Your picture as the network sees it"),
+    )
+    show_probabilities(say, scores.probabilities, names)
 
 
 # -- architecture
@@ -248,6 +270,7 @@ def _show_maps(say: Say, network: Large, photo: Photo, rows: tuple[Row, ...]) ->
     st.caption(say("Each row has a scale of its own, common to its maps."))
     for name, it in overview:
         _show_row(say, name, it, chosen=layer.name)
+    _show_depth(say, network, rows)
 
 
 def _show_layer(say: Say, layer: Row, maps: LayerMaps, *, common: bool) -> None:
@@ -335,6 +358,35 @@ def _show_row(say: Say, name: str, maps: LayerMaps, *, chosen: str) -> None:
             on_change=pick,
         ),
         alt=spoken(say, maps, count),
+    )
+
+
+def _show_depth(say: Say, network: Large, rows: tuple[Row, ...]) -> None:
+    st.subheader(say("What fades, and what grows"), anchor=False)
+    st.caption(
+        say(
+            "From the output of each of these layers, {components} principal components at most, "
+            "a linear classifier learns the classes, and a linear map brings the pictures back at "
+            "{side} × {side} pixels. Of a data set, the first {count} pictures are shown; a "
+            "third of them tests what was learned from the others.",
+            components=feature_maps.COMPONENTS,
+            side=large_depth.DETAIL,
+            count=large_depth.PICTURES,
+        )
+    )
+    own = {"own": say("The pictures that it has learned")} if network.spec is not None else {}
+    dataset = choose(
+        say("Data set"),
+        own | {name: say(it.label) for name, it in DATASETS.items()},
+        key="depth_data",
+        default=next(iter(own), next(iter(DATASETS))),
+    )
+    offer_depth(
+        say,
+        [it.name for it in rows],
+        large_depth.depth,
+        network,
+        "" if dataset == "own" else dataset,
     )
 
 

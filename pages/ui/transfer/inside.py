@@ -6,8 +6,6 @@ import streamlit as st
 from cvcore.pretrained import Large, Photo
 from pages.ui.inputs import number
 from pages.ui.inside import pretrained
-from pages.ui.picture import show_picture
-from pages.ui.probabilities import show_probabilities
 from pages.ui.transfer.settings import choose_learned
 from pages.ui.words import Say
 
@@ -34,11 +32,4 @@ def show(say: Say) -> None:
         scores = pretrained.show(say, network, photo, names)
     if scores is not None:
         with controls:
-            show_picture(
-                scores.image,
-                key="inside_seen",
-                caption=say("What the network sees"),
-                limit=150,
-                alt=say("Your picture as the network sees it"),
-            )
-            show_probabilities(say, scores.probabilities, names)
+            pretrained.show_answer(say, scores, names)
