@@ -53,8 +53,6 @@ def effect(url: str, network: Large, photo: Photo, layer: int) -> Effect:  # noq
     PictureError, SettingError, AssetError, EngineError
         If photo, layer, operation or network cannot be had.
     """
-    import keras
-
     from cvcore.opened import softmax
 
     seen = []
@@ -62,11 +60,10 @@ def effect(url: str, network: Large, photo: Photo, layer: int) -> Effect:  # noq
         with pretrained.opened(state) as it:
             _check_place(it, layer)
             image = pretrained.see(photo, it.size)
-            end = with_followers(list(it.layers.values()), layer)[-1].output
-            model = keras.Model(it.scores.input, {"maps": end, "scores": it.scores.output})
-            given = model(image[np.newaxis].astype(np.float32), training=False)
-            scores = pretrained.both_sides(np.asarray(given["scores"]))[0]
-            seen.append((np.asarray(given["maps"])[0], softmax(scores)))
+            layers = list(it.layers.values())
+            end = layers.index(with_followers(layers, layer)[-1])
+            maps, scores = it.through(image)
+            seen.append((np.asarray(maps[list(it.layers)[end]])[0], softmax(scores)))
     (maps_before, before), (maps_after, after) = seen[0], seen[-1]
     return Effect(
         image=image,

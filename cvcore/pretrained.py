@@ -6,10 +6,10 @@ are not made by this laboratory: their layers have names, and what a layer is, K
 
 import copy
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache, partial
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -242,6 +242,8 @@ class Opened:
     learned: "Transferred"
 
     def __init__(self, network: Large) -> None:
+        import tensorflow as tf
+
         from cvcore import backbone_models
 
         if network.spec is None:
@@ -253,10 +255,13 @@ class Opened:
             self.scores = self.learned.scores
         names = backbone_models.names_of(self.scores)
         self.layers: dict[str, Any] = dict(zip(names, self.scores.layers, strict=True))
-        with_maps = [it for it, layer in self.layers.items() if _has_maps(layer)]
-        self.last = [it for it in with_maps if self.layers[it].output.shape[1] > 1][-1]
+        with_maps = {it: layer.output for it, layer in self.layers.items() if _has_maps(layer)}
+        self.last = [it for it, maps in with_maps.items() if maps.shape[1] > 1][-1]
         self.send = transfer.sender(self.scores)
         self.changed: Changed = []
+        self._to_scores = self._graph(self._passing(self.scores.output))
+        self._to_maps = self._graph(self._passing([*with_maps.values(), self.scores.output]))
+        self._to_slopes = self._graph(self._climbing(self.last), tf.TensorSpec((), tf.int32))
 
     def operated(self, operations: Sequence[Operation]) -> "Opened":
         """Return the same network with operations, which are done only while `in_effect`.
@@ -269,15 +274,23 @@ class Opened:
         rows = self.rows()
         for it in operations:
             large_surgery.check(rows, it)
+        return self.with_weights(large_surgery.changed(list(self.layers.values()), operations))
+
+    def with_weights(self, changed: Changed) -> "Opened":
+        """Return the same network with other weights, of which nobody else takes notice.
+
+        Parameters
+        ----------
+        changed : list of (keras.Variable, ndarray)
+            They are others only while `in_effect`.
+        """
         network = copy.copy(self)
-        network.changed = large_surgery.changed(list(self.layers.values()), operations)
-        network.send = partial(self.send_with, network.changed)
+        network.changed = changed
+        network.send = partial(self.send_with, changed)
         return network
 
     def send_with(self, changed: Changed, images: ByteArray) -> FloatArray:
         """Send pictures through `scores` as if some of its weights were others.
-
-        The first call makes a graph, which has all weights as inputs.
 
         Parameters
         ----------
@@ -288,31 +301,104 @@ class Opened:
         -------
         ndarray of float32, shape (n, classes)
         """
-        import tensorflow as tf
-
-        values = {id(variable): value for variable, value in changed}
-        weights = [tf.convert_to_tensor(values.get(id(it), it.value)) for it in self.scores.weights]
+        weights = self._weights(changed)
         parts = [
-            np.asarray(self._of_weights(images[start : start + _AT_A_TIME].astype("f4"), weights))
+            np.asarray(self._to_scores(images[start : start + _AT_A_TIME].astype("f4"), weights))
             for start in range(0, len(images), _AT_A_TIME)
         ]
         return np.concatenate(parts)
 
-    @cached_property
-    def _of_weights(self) -> Any:
+    def through(self, seen: ByteArray) -> tuple[dict[str, Any], FloatArray]:
+        """Send a picture through it, with its operations.
+
+        Parameters
+        ----------
+        seen : ndarray of uint8, shape (size, size, 3)
+
+        Returns
+        -------
+        maps : dict of str to tensor of float32, shape (1, height, width, channels)
+            What each layer gives that gives maps.
+        scores : ndarray of float32, shape (classes,)
+            Before softmax; of a single sigmoid, both sides.
+        """
+        pictures = seen[np.newaxis].astype(np.float32)
+        *found, scores = self._to_maps(pictures, self._weights(self.changed))
+        names = (name for name, layer in self.layers.items() if _has_maps(layer))
+        return dict(zip(names, found, strict=True)), both_sides(np.asarray(scores))[0]
+
+    def _weights(self, changed: Changed) -> list[Any]:
+        import tensorflow as tf
+
+        values = {id(variable): value for variable, value in changed}
+        return [tf.convert_to_tensor(values.get(id(it), it.value)) for it in self.scores.weights]
+
+    def slopes(self, seen: ByteArray, layer: str, label: int) -> "Slopes":
+        """Send a picture through it, and go back to a layer and to the picture.
+
+        Parameters
+        ----------
+        seen : ndarray of uint8, shape (size, size, 3)
+        layer : str
+            One that gives maps. The last one, at which most people look, has a graph of its
+            own: without one it takes five times as long, but a graph takes its time once too.
+        label : int
+        """
+        import tensorflow as tf
+
+        climb = self._to_slopes if layer == self.last else self._climbing(layer)
+        pictures = tf.constant(seen[np.newaxis].astype(np.float32))
+        found = climb(pictures, self._weights(self.changed), tf.constant(label))
+        return Slopes(*(np.asarray(it)[0] for it in found))
+
+    def _graph(self, call: Callable[..., Any], *more: Any) -> Any:
+        """Make a function of pictures and weights a graph, at its first call.
+
+        As inputs, others' weights need no graph of their own.
+        """
+        import tensorflow as tf
+
+        specs = [tf.TensorSpec(it.shape, it.dtype) for it in self.scores.weights]
+        pictures = tf.TensorSpec((None, self.size, self.size, 3), tf.float32)
+        return tf.function(call, [pictures, specs, *more], autograph=False)
+
+    def _passing(self, outputs: Any) -> Callable[..., Any]:
+        import keras
+
+        model = keras.Model(self.scores.input, outputs)
+
+        def call(pictures: Any, weights: list[Any]) -> Any:
+            with self._having(weights):
+                return model(pictures, training=False)
+
+        return call
+
+    def _climbing(self, layer: str) -> Callable[..., Any]:
         import keras
         import tensorflow as tf
 
-        variables = self.scores.weights
+        maps = self.layer(layer, maps=True).output
+        model = keras.Model(self.scores.input, [maps, self.scores.output])
 
-        def call(pictures: tf.Tensor, weights: list[tf.Tensor]) -> tf.Tensor:
-            mapping = list(zip(variables, weights, strict=True))
-            with keras.StatelessScope(state_mapping=mapping):
-                return self.scores(pictures, training=False)
+        def call(pictures: Any, weights: list[Any], label: Any) -> Any:
+            with self._having(weights), tf.GradientTape() as tape:
+                tape.watch(pictures)
+                maps, scores = model(pictures, training=False)
+                if scores.shape[1] == 1:  # what speaks for one speaks against the other
+                    wanted = scores[0, 0] * tf.cast(1 - 2 * label, tf.float32)
+                    scores = tf.concat([scores, tf.zeros_like(scores)], axis=1)
+                else:
+                    wanted = scores[0, label]
+            return scores, maps, *tape.gradient(wanted, [maps, pictures])
 
-        specs = [tf.TensorSpec(it.shape, it.dtype) for it in variables]
-        pictures = tf.TensorSpec((None, self.size, self.size, 3), tf.float32)
-        return tf.function(call, [pictures, specs], autograph=False)
+        return call
+
+    def _having(self, weights: list[Any]) -> AbstractContextManager[object]:
+        import keras
+
+        pairs = list(zip(self.scores.weights, weights, strict=True))
+        scope: AbstractContextManager[object] = keras.StatelessScope(state_mapping=pairs)
+        return scope
 
     def in_effect(self) -> AbstractContextManager[object]:
         """Let the operations be done to what runs inside, in this thread alone."""
@@ -355,6 +441,15 @@ class Opened:
     def all_scores(self, images: ByteArray) -> FloatArray:
         """Return the scores before softmax of pictures; of a single sigmoid, both sides."""
         return both_sides(self.send(images))
+
+
+class Slopes(NamedTuple):
+    """Scores, a layer's maps, and how steeply a class's score changes with maps and picture."""
+
+    scores: FloatArray
+    maps: FloatArray
+    of_maps: FloatArray
+    of_picture: FloatArray
 
 
 def both_sides(scores: FloatArray) -> FloatArray:
@@ -537,7 +632,8 @@ def maps(url: str, network: Large, photo: Photo, layer: str) -> tuple[ByteArray,
     """
     with opened(network) as it:
         seen = see(photo, it.size)
-        (found,) = _pass(it, seen, [layer])
+        it.layer(layer, maps=True)
+        found = np.asarray(it.through(seen)[0][layer])[0]
         position = list(it.layers).index(layer) + 1
     return seen, describe(position, found, found.shape[2])
 
@@ -550,13 +646,12 @@ def overview(
 ) -> tuple[tuple[str, LayerMaps], ...]:
     """Return the first maps of some layers from the input to the end, with the layers' names."""
     with opened(network) as it:
-        chosen = [row.name for row in along(it.rows())]
-        found = _pass(it, see(photo, it.size), chosen)
+        given, _ = it.through(see(photo, it.size))
         order = list(it.layers)
-    return tuple(
-        (name, describe(order.index(name) + 1, values, shown))
-        for name, values in zip(chosen, found, strict=True)
-    )
+        return tuple(
+            (row.name, describe(order.index(row.name) + 1, np.asarray(given[row.name])[0], shown))
+            for row in along(it.rows())
+        )
 
 
 def along(rows: Sequence[Row]) -> list[Row]:
@@ -564,15 +659,6 @@ def along(rows: Sequence[Row]) -> list[Row]:
     known = [it for it in rows if it.has_maps]
     places = np.unique(np.linspace(0, len(known) - 1, min(_ROWS, len(known))).astype(int))
     return [known[place] for place in places.tolist()]
-
-
-def _pass(network: Opened, seen: ByteArray, names: list[str]) -> list[FloatArray]:
-    import keras
-
-    outputs = [network.layer(name, maps=True).output for name in names]
-    model = keras.Model(network.scores.input, {str(place): it for place, it in enumerate(outputs)})
-    given = model(seen[np.newaxis].astype(np.float32), training=False)
-    return [np.asarray(given[str(place)])[0] for place in range(len(names))]
 
 
 def kernels(url: str, network: Large, layer: str, channel: int) -> Kernels:  # noqa: ARG001
@@ -645,8 +731,7 @@ def _heats(
     slopes = None
     if any(it != "occlusion" for it in methods):
         of_a_layer = any(it in heat_maps.OF_A_LAYER for it in methods)
-        down_to_it = any(it in ("gradient", "gradient_input") for it in methods)
-        slopes = _slopes(network, seen, layer if of_a_layer else "", label, picture=down_to_it)
+        slopes = network.slopes(seen, layer if of_a_layer else network.last, label)
     found = []
     for method in methods:
         if slopes is None or method == "occlusion":
@@ -677,41 +762,6 @@ def _heats(
             )
         )
     return tuple(found)
-
-
-class _Slopes(NamedTuple):
-    """The scores, a layer's maps, and how steeply a class's score changes with maps and picture."""
-
-    scores: FloatArray
-    maps: FloatArray
-    of_maps: FloatArray
-    of_picture: FloatArray
-
-
-def _slopes(network: Opened, seen: ByteArray, layer: str, label: int, *, picture: bool) -> _Slopes:
-    """Go through a network, and back to a layer, to the picture, or to both.
-
-    Without a layer the maps are the picture; where nobody asks for the picture's slopes, those
-    of the maps stand in their place: the way back ends there.
-    """
-    import keras
-    import tensorflow as tf
-
-    maps = network.layer(layer, maps=True).output if layer else network.scores.input
-    model = keras.Model(network.scores.input, {"score": network.scores.output, "maps": maps})
-    shown = tf.constant(seen[np.newaxis].astype(np.float32))
-    with tf.GradientTape() as tape:
-        tape.watch(shown)
-        given = model(shown, training=False)
-        score = given["score"]
-        if score.shape[1] == 1:  # a sigmoid's: what speaks for one speaks against the other
-            score = tf.concat([score, tf.zeros_like(score)], axis=1)
-            wanted = score[0, 0] * (1 if label == 0 else -1)
-        else:
-            wanted = score[0, label]
-    ends = [given["maps"], shown] if layer and picture else [given["maps"] if layer else shown]
-    slopes = tape.gradient(wanted, ends)
-    return _Slopes(*(np.asarray(it)[0] for it in (score, given["maps"], slopes[0], slopes[-1])))
 
 
 def curves(
@@ -767,8 +817,6 @@ def shuffled(
 ) -> Shuffled:
     """Make the same map with the network's weights shuffled, as `cvcore.trust.shuffled` does.
 
-    On a copy: what takes long may be looking at the network meanwhile.
-
     Raises
     ------
     PictureError, SettingError, AssetError, EngineError
@@ -777,12 +825,10 @@ def shuffled(
     with opened(network) as it:
         seen = see(photo, it.size)
         (learned,) = _heats(it, seen, layer, label, (method,))
+        pace.reach(0.5)
         weights = {str(place): np.asarray(one) for place, one in enumerate(it.scores.weights)}
-    pace.reach(0.2)
-    with _lock:
-        twin = Opened(network)
-        pace.reach(0.7)
-        twin.scores.set_weights(list(trust.shuffle_weights(weights, seed).values()))
+        others = trust.shuffle_weights(weights, seed).values()
+        twin = it.with_weights(list(zip(it.scores.weights, others, strict=True)))
         (without,) = _heats(twin, seen, layer, label, (method,))
     return trust.beside(learned, without, method)
 
