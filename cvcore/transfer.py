@@ -306,16 +306,22 @@ def learn(url: str, spec: TransferSpec) -> Learned:  # noqa: ARG001 - every job 
     pictures = load(spec)
     teacher = _Teacher(spec, pictures)
     feature_seconds, computed, frozen = 0.0, False, 0
+    classes = len(pictures.names)
     if spec.way == "features":
         before = time.perf_counter()
-        features, frozen, computed = _features(spec, pictures)
+        network = _begin(spec, classes) if spec.surgery else None
+        features, frozen, computed = _features(spec, pictures, network)
         feature_seconds = time.perf_counter() - before
         # The backbone is not built where its features are known.
-        head = taught = transfer_models.build_head(spec, len(pictures.names), features.shape[1])
+        head = taught = (
+            network.head
+            if network is not None
+            else transfer_models.build_head(spec, classes, features.shape[1])
+        )
         teacher.teach(head, features, spec.epochs, spec.learning_rate)
         fine_from = len(teacher.rows)
     else:
-        network = transfer_models.build(spec, len(pictures.names))
+        network = _begin(spec, classes)
         _check_room(len(pictures.images), 4 * int(network.body.output_shape[-1]))
         head, taught = network.head, network.network
         if spec.way == "fine_tune":
@@ -370,6 +376,8 @@ def restore(spec: TransferSpec, classes: int) -> "Transferred":
     from cvcore import transfer_models
 
     network = transfer_models.build(spec, classes)
+    for operations in spec.surgery:
+        transfer_models.operate(network, operations)
     if spec.way == "fine_tune":
         transfer_models.thaw(network, spec.thawed)
     try:
@@ -381,6 +389,18 @@ def restore(spec: TransferSpec, classes: int) -> "Transferred":
         raise EngineError(
             N_("What this network has learned is no longer kept. Press Train again.")
         ) from error
+    return network
+
+
+def _begin(spec: TransferSpec, classes: int) -> "Transferred":
+    """Return a network as its training finds it, with its backbone frozen."""
+    from cvcore import transfer_models
+
+    if spec.parent is None:
+        return transfer_models.build(spec, classes)
+    network = restore(spec.parent, classes)
+    transfer_models.thaw(network, 0)
+    transfer_models.operate(network, spec.surgery[-1])
     return network
 
 

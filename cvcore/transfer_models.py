@@ -14,8 +14,9 @@ from types import MappingProxyType
 
 import keras
 
-from cvcore import backbone_models, backbones
+from cvcore import backbone_models, backbones, large_surgery
 from cvcore.errors import N_, SettingError
+from cvcore.surgery import Operation
 from cvcore.transfer_spec import MAX_HEAD_PARAMETERS, SCRATCH_FILTERS, TransferSpec, seeds_of
 
 # Where a block ends, in the names that a backbone's layers have in a fresh process.
@@ -183,6 +184,19 @@ def thaw(network: Transferred, blocks: int) -> None:
     for place, block in enumerate(reversed(network.blocks)):
         for layer in block:
             layer.trainable = place < blocks and _can_learn(layer)
+
+
+def operate(network: Transferred, operations: Sequence[Operation]) -> None:
+    """Operate on filters for good.
+
+    Parameters
+    ----------
+    network : Transferred
+    operations : sequence of Operation
+        Possible ones, as `cvcore.large_surgery.check` tells; done one after the other.
+    """
+    for variable, value in large_surgery.changed(network.scores.layers, operations):
+        variable.assign(value)
 
 
 def _can_learn(layer: keras.Layer) -> bool:

@@ -14,6 +14,7 @@ import numpy as np
 from cvcore import backbones
 from cvcore.errors import N_, SettingError
 from cvcore.spec import Augmentation
+from cvcore.surgery import Operation
 
 Way: TypeAlias = Literal["scratch", "features", "augmented", "fine_tune"]
 Framing: TypeAlias = Literal["crop", "squeeze"]
@@ -164,6 +165,10 @@ class TransferSpec:
     seed : int
         Decides which pictures are held out, the first weights, the order, the augmentation
         and what is dropped out.
+    surgery : tuple of tuple of Operation
+        What is done to the filters of the network that was learned without the last of them,
+        before it learns on; a layer's place is that among the layers of
+        `cvcore.transfer_models.Transferred.scores`, from 1.
     """
 
     work: str
@@ -187,6 +192,7 @@ class TransferSpec:
     held_out: float = 0.25
     count: int = 1_000
     seed: int = 0
+    surgery: tuple[tuple[Operation, ...], ...] = ()
 
     def __post_init__(self) -> None:
         for name in ("learning_rate", "fine_rate", "held_out"):
@@ -198,17 +204,27 @@ class TransferSpec:
         return _TOKEN.fullmatch(self.work) is not None
 
     @property
+    def parent(self) -> "TransferSpec | None":
+        """What the network had learned before the last operations; None where there are none."""
+        return dataclasses.replace(self, surgery=self.surgery[:-1]) if self.surgery else None
+
+    @property
     def all_epochs(self) -> int:
         """Epochs before and of fine-tuning."""
         return self.epochs + (self.fine_epochs if self.way == "fine_tune" else 0)
 
     def digest(self) -> str:
         """Return a name made of all settings: 16 hexadecimal digits."""
-        text = json.dumps(dataclasses.asdict(self), sort_keys=True, separators=(",", ":"))
+        values = dataclasses.asdict(self)
+        if not self.surgery:
+            del values["surgery"]  # what was learned before there was any keeps its name
+        text = json.dumps(values, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def features_digest(self) -> str:
         """Return a name made of what decides the backbone's features alone."""
+        if self.surgery:
+            return self.digest()
         names = ("work", "content", "backbone", "cut", "size", "framing", "scaling", "count")
         parts = {name: getattr(self, name) for name in names} | {"pooled": self.head.pooled}
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]

@@ -486,6 +486,35 @@ def test_a_network_that_has_learned_is_looked_into(kept: str) -> None:
     assert "faces" in texts(page) or "animals" in texts(page)
 
 
+def test_a_network_learns_on_without_a_filter_and_is_looked_into(kept: str, engine: AtOnce) -> None:
+    page = look("inside", work=kept, large="surgery", **SMALL)
+    assert "Operate on a filter first" in texts(page)
+    page = look("inside", work=kept, large="surgery", large_surgery="3.0off~3.6off", **SMALL)
+    page.button(key="branch_train").click().run()
+    assert not page.exception
+    branch = last(engine, "learn")
+    right, of = branch.right(held=True)
+    assert f"{right} / {of}" in [it.value for it in page.metric]
+    page.button(key="branch_inside").click().run()
+    assert not page.exception
+    assert page.query_params["large_branch"] == "3.0off~3.6off"
+    assert "large_surgery" not in page.query_params
+    assert "It has learned on after operations on its filters." in texts(page)
+    assert not last(engine, "effect").maps_before[..., [0, 6]].any()
+    page.button(key="branch_back").click().run()
+    assert "large_branch" not in page.query_params
+    assert "It has learned on" not in texts(page)
+
+
+def test_a_branch_that_is_not_kept_gives_way_to_what_it_came_from(kept: str) -> None:
+    page = look("inside", work=kept, large="maps", large_branch="3.0off!3.1off", **SMALL)
+    assert not page.exception
+    assert "is not kept for these settings" in page.info[0].value
+    assert "large_branch" not in page.query_params
+    page = look("inside", work=kept, large="maps", large_branch="nonsense", **SMALL)
+    assert not page.exception
+
+
 def test_each_depth_of_a_large_network_is_measured_on_a_press(
     kept: str, engine: AtOnce, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,6 +6,7 @@ import streamlit as st
 from cvcore.pretrained import Large, Photo
 from pages.ui.inputs import number
 from pages.ui.inside import pretrained
+from pages.ui.transfer import branch
 from pages.ui.transfer.settings import choose_learned
 from pages.ui.words import Say
 
@@ -18,6 +19,7 @@ def show(say: Say) -> None:
         if learned is None:
             return
         spec, kept, names, collection = learned
+        spec, kept = branch.recall(say, spec, kept)
         source = "astronaut"
         if spec.is_own:
             places = np.flatnonzero(kept.held)
@@ -30,6 +32,8 @@ def show(say: Say) -> None:
     network = Large(backbone=spec.backbone, spec=spec, classes=len(names))
     with experiment:
         scores = pretrained.show(say, network, photo, names)
+        if scores is not None and st.session_state["large"] == "surgery":
+            branch.offer(say, spec)
     if scores is not None:
         with controls:
             pretrained.show_answer(say, scores, names)

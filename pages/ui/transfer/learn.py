@@ -100,7 +100,7 @@ def _offer(say: Say, ways: Sequence[_Way]) -> None:
             icon=":material/play_arrow:",
             type="primary",
             key="learn_train",
-            on_click=_train,
+            on_click=train,
             args=(open_ones,),
             disabled=not open_ones,
         )
@@ -113,7 +113,8 @@ def _offer(say: Say, ways: Sequence[_Way]) -> None:
         )
 
 
-def _train(specs: Sequence[TransferSpec]) -> None:
+def train(specs: Sequence[TransferSpec]) -> None:
+    """Have trainings done, or done anew where they were stopped; for a button's ``on_click``."""
     for spec in specs:
         kept = transfer.recall(spec)
         if kept is not None and kept.stopped:
@@ -129,10 +130,10 @@ def _show_way(say: Say, way: _Way) -> None:
         with st.popover(say("How"), icon=":material/help:", type="tertiary"):
             st.markdown(_steps(say, way.spec))
     if way.pending is not None:
-        _watch(say, way.spec, way.pending)
+        watch(say, way.spec, way.pending)
         return
     if way.kept is not None:
-        _show_learned(say, way.spec, way.kept)
+        show_learned(say, way.spec, way.kept)
         return
     if way.error is not None:
         st.warning(explain(say, way.error), icon=":material/lightbulb:")
@@ -174,7 +175,9 @@ def _steps(say: Say, spec: TransferSpec) -> str:
     )
 
 
-def _watch(say: Say, spec: TransferSpec, answer: Answer) -> None:
+def watch(say: Say, spec: TransferSpec, answer: Answer) -> None:
+    """Show a training's curves while it learns, with a stop; the page is drawn anew at its end."""
+
     def look() -> None:
         if answer.state != "pending":
             st.rerun()
@@ -202,7 +205,8 @@ def _watch(say: Say, spec: TransferSpec, answer: Answer) -> None:
     st.fragment(look, run_every=0.5, key=f"watch_{spec.digest()}")()
 
 
-def _show_learned(say: Say, spec: TransferSpec, kept: Learned) -> None:
+def show_learned(say: Say, spec: TransferSpec, kept: Learned) -> None:
+    """Show what came of a training: held-out pictures that are named rightly, and its curves."""
     right, of = kept.right(held=True)
     trained, of_trained = kept.right(held=False)
     with st.container(horizontal=True, gap="small"):
