@@ -22,12 +22,13 @@ PANEL = ("chelsea", "coffee", "rocket", "china", "flower", "astronaut", "horse",
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Missed:
-    """A class's probability for one photo without each filter of a layer in turn.
+    """What a network reaches without each filter of a layer in turn.
 
     Parameters
     ----------
     whole : float
-        With all of them.
+        With all of them: a class's probability for one photo, or the share of several pictures
+        that are named as they should be.
     without : ndarray of float32, shape (filters,)
     """
 
@@ -138,21 +139,24 @@ def _pictures(network: Large) -> tuple[ByteArray, IntArray]:
 def without_each(
     url: str,  # noqa: ARG001 - every job has it
     network: Large,
-    photo: Photo,
+    photo: Photo | None,
     layer: int,
     label: int,
 ) -> Missed:
-    """Switch each filter of a layer off in turn, and look at a class's probability; a long job.
+    """Switch each filter of a layer off in turn, and look at what is lost; a long job.
 
     Parameters
     ----------
     url : str
     network : Large
         Its operations are done first.
-    photo : Photo
+    photo : Photo or None
+        The one for which a class's probability is looked at; None for the share of those on
+        which `examine` tries the network.
     layer : int
         A convolution's place, from 1.
     label : int
+        The class; not looked at without a photo.
 
     Raises
     ------
@@ -166,15 +170,20 @@ def without_each(
         pretrained.check_class(whole_network, label)
         whole_network.operated(network.operations)  # refused here, if one is impossible
         layers = list(whole_network.layers.values())
-        seen = pretrained.see(photo, whole_network.size)[np.newaxis]
         count = whole_network.rows()[layer - 1].filters
+        if photo is not None:
+            seen = pretrained.see(photo, whole_network.size)[np.newaxis]
+    if photo is None:
+        seen, right = _pictures(network)
 
     # Nobody waits for it: it looks at the network without changing it.
     def ask(*filters: int) -> float:
         off = (Operation(layer=layer, filter=one, deed="off") for one in filters)
         changed = large_surgery.changed(layers, (*network.operations, *off))
-        scores = pretrained.both_sides(whole_network.send_with(changed, seen))[0]
-        return float(softmax(scores)[label])
+        scores = pretrained.both_sides(whole_network.send_with(changed, seen))
+        if photo is not None:
+            return float(softmax(scores[0])[label])
+        return float((scores.argmax(axis=1) == right).mean())
 
     whole = ask()
     found = []

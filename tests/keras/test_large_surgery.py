@@ -158,6 +158,15 @@ def test_without_each_filter_is_one_operation_after_the_other() -> None:
     assert more.without[6] == pytest.approx(more.whole, abs=1e-6)
 
 
+def test_without_each_filter_several_pictures_are_tried() -> None:
+    found = large_ablation.without_each("", on(SMALL, off(CONV1, 1)), None, CONV1, 0)
+    assert found.whole == large_ablation.examine("", on(SMALL, off(CONV1, 1))).right / 8
+    for one in (0, 3, 6):
+        tried = large_ablation.examine("", on(SMALL, off(CONV1, 1), off(CONV1, one)))
+        assert found.without[one] == tried.right / 8
+    assert found.without[1] == found.whole
+
+
 def test_a_network_of_imagenets_classes_is_tried_on_the_laboratorys_photos() -> None:
     whole = large_ablation.examine("", SMALL)
     assert (whole.right, whole.pictures) == (8, 8)

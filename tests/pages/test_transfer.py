@@ -471,6 +471,13 @@ def test_a_backbones_filter_is_switched_off_and_all_of_it_undone(engine: AtOnce)
     missed = last(engine, "without_each")
     worst = int((missed.whole - missed.without).argmax())
     assert f"Without filter {worst + 1}," in texts(page)
+    page.segmented_control(key="large_missed").set_value("pictures").run()
+    page.button(key="surgery_each").click().run()
+    missed = last(engine, "without_each")
+    worst = int((missed.whole - missed.without).argmax())
+    share = f"{100 * float(missed.without[worst]):.1f} % without it"
+    assert share in texts(page) or missed.without[worst] == missed.whole
+    assert "can be left out without any change" in texts(page)
     # Every view has the operated network, and says so.
     page = open_page("inside", large="maps", large_surgery="3.6off~400.1off", **query)
     assert "An operation of another network is not possible" in texts(page)

@@ -27,6 +27,7 @@ OPERATIONS = "large_surgery"
 
 _MOST_MAPS = 256
 _MOST_BARS = 64
+_ALIKE = 1e-6  # shares are float32
 
 
 def show(
@@ -153,17 +154,32 @@ def _show_importance(
     likeliest: Sequence[int],
     effect: Effect,
 ) -> None:
-    """Offer a class's probability without each filter, and show it."""
+    """Offer what the network reaches without each filter, and show it."""
     st.markdown("**" + say("Which single filter matters most?") + "**")
+    tried_on = (
+        say("The {count} photos here", count=len(large_ablation.PANEL))
+        if network.spec is None
+        else say("The held-out pictures")
+    )
     with st.container(horizontal=True, vertical_alignment="bottom", key="surgery_missed"):
-        with st.container(width=260):
-            label = choose_class(say, names, likeliest)
+        looked_at = choose(
+            say("For what?"),
+            {"photo": say("A class of this photo"), "pictures": tried_on},
+            key="large_missed",
+            default="photo",
+            style="segments",
+        )
+        one = photo if looked_at == "photo" else None
+        label = 0
+        if one is not None:
+            with st.container(width=260):
+                label = choose_class(say, names, likeliest)
         missed: Missed | None = questions.offer(
             say,
-            say("Look at this photo without each of the {count}", count=layer.filters),
+            say("Look without each of the {count}", count=layer.filters),
             large_ablation.without_each,
             network,
-            photo,
+            one,
             place,
             label,
             key="surgery_each",
@@ -173,20 +189,26 @@ def _show_importance(
         return
     lost = missed.whole - missed.without
     order = np.argsort(-lost, kind="stable")[:_MOST_BARS].tolist()
-    name = names[label]
-    st.markdown(
-        say(
+    if one is not None:
+        what = say("Probability of {name}", name=names[label])
+        text = say(
             "Without filter {number}, {name} goes from {before} % to {after} %. Of {count} "
             "filters, {small} change it by less than one percentage point.",
             number=order[0] + 1,
-            name=name,
+            name=names[label],
             before=f"{100 * missed.whole:.1f}",
             after=f"{100 * float(missed.without[order[0]]):.1f}",
             count=lost.size,
             small=int((np.abs(lost) < 0.01).sum()),
         )
-    )
-    what = say("Probability of {name}", name=name)
+    else:
+        what = (
+            say("Share of the photos that keep their name")
+            if network.spec is None
+            else say("Share of the held-out pictures that are named rightly")
+        )
+        text = _say_which_is_missed(say, what, missed, order[0])
+    st.markdown(text)
     surgery.draw_bars(say, order, missed.without, missed.whole, what)
     planes = surgery.paint(effect.maps_before, effect.maps_before)[0]
     tiles = [
@@ -227,6 +249,27 @@ def _show_importance(
             [(it + 1, f"{float(missed.without[it]):.4f}") for it in order],
             text=(),
         )
+
+
+def _say_which_is_missed(say: Say, what: str, missed: Missed, worst: int) -> str:
+    lost = missed.whole - missed.without
+    first = (
+        say(
+            "Filter {number} matters most. {what}: {after} % without it instead of {before} %.",
+            number=worst + 1,
+            what=what,
+            after=f"{100 * float(missed.without[worst]):.1f}",
+            before=f"{100 * missed.whole:.1f}",
+        )
+        if lost[worst] > _ALIKE
+        else say("No single filter is missed: the others make up for it.")
+    )
+    return f"{first} " + say(
+        "Of {count}, {unmissed} can be left out without any change, and {better} even with a gain.",
+        count=lost.size,
+        unmissed=int((np.abs(lost) <= _ALIKE).sum()),
+        better=int((lost < -_ALIKE).sum()),
+    )
 
 
 def _points(value: float) -> str:
