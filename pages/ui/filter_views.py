@@ -516,9 +516,14 @@ def show_take_away(say: Say, image: ByteArray, recipe: Recipe) -> None:
             "feature_map.png",
             "image/png",
             icon=":material/image:",
+            on_click="ignore",  # drawn anew meanwhile, the page can miss that the file is ready
         )
         st.download_button(
-            say("Numbers (NPY)"), as_npy, "feature_map.npy", icon=":material/data_array:"
+            say("Numbers (NPY)"),
+            as_npy,
+            "feature_map.npy",
+            icon=":material/data_array:",
+            on_click="ignore",
         )
         st.download_button(
             say("Picture and Python (ZIP)"),
@@ -526,6 +531,7 @@ def show_take_away(say: Say, image: ByteArray, recipe: Recipe) -> None:
             "filter.zip",
             "application/zip",
             icon=":material/folder_zip:",
+            on_click="ignore",
         )
     st.caption(
         say(

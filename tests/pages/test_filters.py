@@ -152,3 +152,9 @@ def test_every_experiment_sets_the_page_and_its_address(chip: int) -> None:
     assert not page.warning
     again = open_page("filters", **page.query_params)
     assert texts(again.caption) == texts(page.caption)
+
+
+def test_what_is_taken_away_does_not_draw_the_page_anew() -> None:
+    # A page that is drawn anew can miss that a file is ready: its button would wait for minutes.
+    buttons = open_page("filters", view="take").get("download_button")
+    assert [it.proto.ignore_rerun for it in buttons] == [True, True, True]
