@@ -26,7 +26,7 @@ DETAIL = 32
 
 _SENDING = 0.9  # of the work; the rest is reading the layers
 _AT_A_TIME = 8
-_MOST_BYTES = 64 * 2**20  # of the layers' outputs, at a time
+_MOST_BYTES = 32 * 2**20  # of the layers' outputs, at a time
 _SAME_VALUES = ("Activation", "Dropout", "Flatten", "Reshape")
 
 
