@@ -16,7 +16,7 @@ import numpy as np
 from benchmarks.measure import report
 from cvcore import backbones, classify, samples
 from cvcore.engine import Engine
-from cvcore.pretrained import Photo
+from cvcore.large import Photo
 from cvcore.runs import RunStore
 from cvcore.transfer_spec import Framing
 from cvcore.waking import import_tensorflow

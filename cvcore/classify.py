@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cvcore import backbones, pretrained
+from cvcore import backbones, large
 from cvcore.arrays import ByteArray, FloatArray, IntArray
-from cvcore.pretrained import Large, Photo
+from cvcore.large import Large, Photo
 from cvcore.waking import import_tensorflow
 
 TOP = 5
@@ -69,8 +69,8 @@ def classify(url: str, backbone: str, photo: Photo) -> Classified:  # noqa: ARG0
     from cvcore.opened import softmax
 
     names = backbones.class_names()
-    with pretrained.opened(Large(backbone=backbone)) as network:
-        seen = pretrained.see(photo, network.size)
+    with large.opened(Large(backbone=backbone)) as network:
+        seen = large.see(photo, network.size)
         begun = time.perf_counter()
         (scores,) = network.send(seen[np.newaxis])
         seconds = time.perf_counter() - begun

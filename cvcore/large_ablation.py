@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from cvcore import large_surgery, pace, pretrained, transfer
+from cvcore import large, large_surgery, pace, transfer
 from cvcore.ablation import Effect, Examined
 from cvcore.arrays import ByteArray, FloatArray, IntArray
 from cvcore.errors import N_, SettingError
+from cvcore.large import Large, Opened, Photo
 from cvcore.large_surgery import with_followers
-from cvcore.pretrained import Large, Opened, Photo
 from cvcore.surgery import Operation
 
 PANEL = ("chelsea", "coffee", "rocket", "china", "flower", "astronaut", "horse", "camera")
@@ -58,9 +58,9 @@ def effect(url: str, network: Large, photo: Photo, layer: int) -> Effect:  # noq
 
     seen = []
     for state in dict.fromkeys((replace(network, operations=()), network)):
-        with pretrained.opened(state) as it:
+        with large.opened(state) as it:
             _check_place(it, layer)
-            image = pretrained.see(photo, it.size)
+            image = large.see(photo, it.size)
             layers = list(it.layers.values())
             end = layers.index(with_followers(layers, layer)[-1])
             maps, scores = it.through(image)
@@ -90,9 +90,9 @@ def weights(url: str, network: Large, layer: int) -> tuple[FloatArray, int]:  # 
     SettingError, AssetError, EngineError
         If layer, operation or network cannot be had.
     """
-    with pretrained.opened(network) as it:
+    with large.opened(network) as it:
         _check_place(it, layer)
-        found = np.asarray(pretrained.weights_of(list(it.layers.values())[layer - 1]))
+        found = np.asarray(large.weights_of(list(it.layers.values())[layer - 1]))
     return found.sum(axis=2), found.shape[2]
 
 
@@ -120,7 +120,7 @@ def examine(url: str, network: Large) -> Examined:  # noqa: ARG001 - every job h
         If pictures, operations or network cannot be had.
     """
     images, right = _pictures(network)
-    with pretrained.opened(network) as it:
+    with large.opened(network) as it:
         said = it.all_scores(images).argmax(axis=1)
     count = int((said == right).sum())
     return Examined(right=count, pictures=len(right), all_pictures=len(right))
@@ -131,8 +131,8 @@ def _pictures(network: Large) -> tuple[ByteArray, IntArray]:
     if network.spec is not None:
         pictures = transfer.load(network.spec)
         return pictures.images[pictures.held], pictures.labels[pictures.held]
-    with pretrained.opened(replace(network, operations=())) as it:
-        images = np.stack([pretrained.see(Photo(source=name), it.size) for name in PANEL])
+    with large.opened(replace(network, operations=())) as it:
+        images = np.stack([large.see(Photo(source=name), it.size) for name in PANEL])
         return images, it.all_scores(images).argmax(axis=1)
 
 
@@ -165,14 +165,14 @@ def without_each(
     """
     from cvcore.opened import softmax
 
-    with pretrained.opened(replace(network, operations=())) as whole_network:
+    with large.opened(replace(network, operations=())) as whole_network:
         _check_place(whole_network, layer)
-        pretrained.check_class(whole_network, label)
+        large.check_class(whole_network, label)
         whole_network.operated(network.operations)  # refused here, if one is impossible
         layers = list(whole_network.layers.values())
         count = whole_network.rows()[layer - 1].filters
         if photo is not None:
-            seen = pretrained.see(photo, whole_network.size)[np.newaxis]
+            seen = large.see(photo, whole_network.size)[np.newaxis]
     if photo is None:
         seen, right = _pictures(network)
 
@@ -180,7 +180,7 @@ def without_each(
     def ask(*filters: int) -> float:
         off = (Operation(layer=layer, filter=one, deed="off") for one in filters)
         changed = large_surgery.changed(layers, (*network.operations, *off))
-        scores = pretrained.both_sides(whole_network.send_with(changed, seen))
+        scores = large.both_sides(whole_network.send_with(changed, seen))
         if photo is not None:
             return float(softmax(scores[0])[label])
         return float((scores.argmax(axis=1) == right).mean())

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cvcore import pace, pretrained, transfer
+from cvcore import large, pace, transfer
 from cvcore.feature_maps import Depth, brought_back, components, told_apart
-from cvcore.pretrained import Large
+from cvcore.large import Large
 from cvcore.transfer_spec import TransferSpec
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def depth(url: str, network: Large, dataset: str, seed: int = 0) -> Depth:  # no
     PictureError, SettingError, AssetError, EngineError
         If pictures, operations or network cannot be had.
     """
-    with pretrained.opened(network) as it:
+    with large.opened(network) as it:
         rows, layers, model = it.rows(), it.layers, it.scores
         size, in_effect = it.size, it.in_effect
     import keras
@@ -72,7 +72,7 @@ def depth(url: str, network: Large, dataset: str, seed: int = 0) -> Depth:  # no
 
     own = None if dataset else network.spec
     shown = transfer.load(own or _of_a_set(dataset, size, seed))
-    with_maps = pretrained.along(rows)
+    with_maps = large.along(rows)
     last = rows.index(with_maps[-1])
     vectors = [it for it in rows[last + 1 :] if not it.has_maps and it.kind not in _SAME_VALUES]
     chosen = [*with_maps, *vectors]

@@ -12,7 +12,7 @@ from cvcore.errors import N_, SettingError
 from cvcore.surgery import Operation, change, check_filter
 
 if TYPE_CHECKING:
-    from cvcore.pretrained import Row
+    from cvcore.large import Row
 
 _KINDS = ("Conv2D", "DepthwiseConv2D")
 _SILENCE = -100.0  # what a sigmoid makes 0 of

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cvcore import backbones, pace, pretrained, shortcuts, splits, transfer, work_store
+from cvcore import backbones, large, pace, shortcuts, splits, transfer, work_store
 from cvcore.arrays import ByteArray, FloatArray, IntArray
 from cvcore.heat_maps import grad_cam
 from cvcore.transfer_spec import TransferSpec
@@ -190,7 +190,7 @@ def recognise(
     image = work_store.original(spec.work, picture) if own else photos.whole(picture)
     seen = frame(image, spec.size, spec.framing)
     shown = seen[np.newaxis].astype(np.float32)
-    with pretrained.learned(spec, classes) as network:
+    with large.learned(spec, classes) as network:
         both = keras.Model(network.network.input, (network.maps, network.scores.output))
         with tf.GradientTape() as tape:
             maps, scores = both(shown, training=False)
@@ -248,7 +248,7 @@ def find_shortcuts(url: str, spec: TransferSpec, classes: int) -> Suspicion:  # 
     import_tensorflow()
     pictures = transfer.load(spec)
     held = np.flatnonzero(pictures.held)[:SHORTCUT_PICTURES]
-    with pretrained.learned(spec, classes) as network:
+    with large.learned(spec, classes) as network:
         send = transfer.sender(network.network)
     images = pictures.images[held]
     found = shortcuts.find(

@@ -11,7 +11,7 @@ from cvcore import backbones, classify, photos, shelf
 from cvcore.backbones import BACKBONES
 from cvcore.display import encode_png
 from cvcore.errors import AssetError, PictureError, SettingError
-from cvcore.pretrained import Photo
+from cvcore.large import Photo
 
 pytestmark = pytest.mark.usefixtures("keras_home")
 

@@ -10,10 +10,10 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression, Ridge
 
-from cvcore import backbone_models, large_depth, pretrained, transfer, work_store
+from cvcore import backbone_models, large, large_depth, pretrained, transfer, work_store
 from cvcore.errors import SettingError
 from cvcore.feature_maps import COMPONENTS, Depth
-from cvcore.pretrained import Large
+from cvcore.large import Large
 from cvcore.surgery import Operation
 from cvcore.transfer_spec import Head, TransferSpec
 from tests.collections_of import lecture
@@ -34,7 +34,7 @@ def found(keras_home: Path) -> Depth:
 def test_the_layers_are_those_of_the_rows_and_what_follows_them(found: Depth) -> None:
     rows = pretrained.rows("", SMALL)
     names = [rows[it - 1].name if it else "pixels" for it in found.positions.tolist()]
-    assert names == ["pixels", *(it.name for it in pretrained.along(rows))]
+    assert names == ["pixels", *(it.name for it in large.along(rows))]
     assert found.values[0] == 224 * 224 * 3
     assert found.values[-1] == 1000
     assert (found.learned, found.tested) == (100, 50)

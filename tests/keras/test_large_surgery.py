@@ -10,11 +10,19 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from cvcore import backbone_models, large_ablation, large_surgery, pretrained, transfer, work_store
+from cvcore import (
+    backbone_models,
+    large,
+    large_ablation,
+    large_surgery,
+    pretrained,
+    transfer,
+    work_store,
+)
 from cvcore.convolution import convolve_layer
 from cvcore.errors import SettingError
+from cvcore.large import CELLS, Large, Photo
 from cvcore.opened import softmax
-from cvcore.pretrained import CELLS, Large, Photo
 from cvcore.subjects import hide, pack
 from cvcore.surgery import Operation
 from cvcore.transfer_spec import Head, TransferSpec
@@ -125,7 +133,7 @@ def test_a_laplacian_in_a_large_network_is_that_of_the_filters_page() -> None:
 def test_every_view_sees_what_was_done(own: keras.Model) -> None:
     operated = on(SMALL, off(CONV1, 6))
     silence(own, "conv1", "conv1_bn", 6)
-    picture = pretrained.see(CAT, 224)[np.newaxis].astype(np.float32)
+    picture = large.see(CAT, 224)[np.newaxis].astype(np.float32)
     model = keras.Model(own.input, own.get_layer("conv_pw_13_relu").output)
     wanted = np.asarray(model(picture, training=False))[0]
     assert_allclose(
@@ -198,7 +206,7 @@ def test_what_was_learned_is_tried_on_its_held_out_pictures(lecture_pictures: Pa
     assert list(best.sources) == [it.name for _, it in work_store.load(token).pictures()]
     chosen = tuple(best.sources[it] for it in best.places[4].tolist())
     for name, image in zip(chosen, pretrained.pictures("", network, chosen), strict=True):
-        assert_array_equal(image, pretrained.see(Photo(source=name, work=token), 64))
+        assert_array_equal(image, large.see(Photo(source=name, work=token), 64))
 
 
 def test_the_pictures_that_excite_a_filter_come_in_order_with_their_places() -> None:
@@ -229,14 +237,14 @@ def test_what_is_hidden_from_a_photo_the_network_does_not_see() -> None:
     mask = np.zeros((CELLS, CELLS), bool)
     mask[3:9, 10:20] = True
     hidden = replace(CAT, hidden=pack(mask), fill="black")
-    whole = pretrained.see(CAT, 224)
-    large = np.kron(mask, np.ones((8, 8), bool))
-    assert_array_equal(pretrained.see(hidden, 224), hide(whole, large, "black"))
+    whole = large.see(CAT, 224)
+    pixels = np.kron(mask, np.ones((8, 8), bool))
+    assert_array_equal(large.see(hidden, 224), hide(whole, pixels, "black"))
     found = pretrained.scores("", SMALL, hidden)
     assert not found.image[24:72, 80:160].any()
     assert found.probabilities.sum() == pytest.approx(1, abs=1e-5)
     with pytest.raises(SettingError, match="another size"):
-        pretrained.see(replace(CAT, hidden=b"12"), 224)
+        large.see(replace(CAT, hidden=b"12"), 224)
 
 
 def test_what_follows_a_convolution_is_silenced_with_it_as_far_as_it_is_its_own() -> None:

@@ -9,11 +9,19 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.stats import spearmanr
 
-from cvcore import backbone_models, classify, pretrained, transfer, transfer_views, work_store
+from cvcore import (
+    backbone_models,
+    classify,
+    large,
+    pretrained,
+    transfer,
+    transfer_views,
+    work_store,
+)
 from cvcore.convolution import convolve_layer
 from cvcore.errors import AssetError, PictureError, SettingError
 from cvcore.heat_maps import grad_cam
-from cvcore.pretrained import Large, Photo
+from cvcore.large import Large, Photo
 from cvcore.transfer_spec import Head, TransferSpec
 from tests.collections_of import lecture
 
@@ -41,7 +49,7 @@ def test_the_layers_are_keras_own_with_all_parameters(reference: keras.Model) ->
 
 def test_layers_with_equally_large_maps_are_a_stage() -> None:
     rows = pretrained.rows("", SMALL)
-    parts = pretrained.stages(rows)
+    parts = large.stages(rows)
     sides = [(it[-1].shape[0], it[-1].shape[-1]) for it in parts]
     # The classes come from a convolution on one cell.
     assert sides == [(112, 16), (56, 32), (28, 64), (14, 128), (7, 256), (1, 1000)]

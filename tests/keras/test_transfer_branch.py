@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from cvcore import pretrained, transfer, transfer_models, work_store
+from cvcore import large, transfer, transfer_models, work_store
 from cvcore.errors import EngineError
+from cvcore.large import Large
 from cvcore.opened import softmax
-from cvcore.pretrained import Large
 from cvcore.surgery import Operation
 from cvcore.transfer_spec import TransferSpec
 from tests.collections_of import lecture
@@ -54,7 +54,7 @@ def test_it_begins_with_what_was_learned_and_the_operations(
     transfer.learn("", parent)
     branch = replace(parent, surgery=(OFF,))
     network = Large(backbone=parent.backbone, spec=parent, classes=2)
-    with pretrained.opened(replace(network, operations=OFF)) as operated:
+    with large.opened(replace(network, operations=OFF)) as operated:
         wanted = softmax(operated.all_scores(transfer.load(parent).images))
     begun = transfer._begin(branch, 2)
     found = transfer.sender(begun.network)(transfer.load(parent).images)
@@ -72,7 +72,7 @@ def test_what_learned_on_is_found_again_and_looked_into(learned: TransferSpec, w
     assert (after.trainable, after.frozen) == (before.trainable, before.frozen)
     # It knows already what it has learned before.
     assert after.loss[0] < before.loss[0]
-    with pretrained.opened(Large(backbone=branch.backbone, spec=branch, classes=2)) as network:
+    with large.opened(Large(backbone=branch.backbone, spec=branch, classes=2)) as network:
         images = transfer.load(branch).images
         assert_allclose(softmax(network.all_scores(images)), after.probabilities, atol=1e-5)
         maps = np.asarray(network.through(images[0])[0]["conv1_relu"])

@@ -13,7 +13,7 @@ from cvcore import backbones, large_depth, pretrained, transfer, transfer_views,
 from cvcore.engine import Answer, Engine, client
 from cvcore.engine.client import Slot
 from cvcore.errors import CvCoreError
-from cvcore.pretrained import CELLS, Large, Photo
+from cvcore.large import CELLS, Large, Photo
 from cvcore.runs import RunStore
 from cvcore.subjects import pack, unpack
 from cvcore.transfer_spec import TransferSpec

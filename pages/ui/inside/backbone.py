@@ -4,7 +4,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from cvcore import backbones, samples
-from cvcore.pretrained import Large, Photo
+from cvcore.large import Large, Photo
 from pages.ui import address
 from pages.ui.backbone_input import ask_for_weights, choose_backbone, choose_framing
 from pages.ui.inside import pretrained

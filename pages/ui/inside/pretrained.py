@@ -18,7 +18,8 @@ from cvcore.evaluation import Scores
 from cvcore.feature_maps import LayerMaps
 from cvcore.filter_patterns import STAGES, Ascent
 from cvcore.heat_maps import OF_A_LAYER, HeatMap, Method
-from cvcore.pretrained import Excited, Kernels, Large, Photo, Row, stages
+from cvcore.large import Large, Photo, Row, stages
+from cvcore.pretrained import Excited, Kernels
 from cvcore.surgery import sort_out
 from pages.ui import address, questions
 from pages.ui.gallery import Tile, show_gallery

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from cvcore.pretrained import Row
+from cvcore.large import Row
 from pages.ui.inputs import choose
 from pages.ui.words import Say
 

@@ -8,8 +8,8 @@ import streamlit as st
 
 from cvcore import large_ablation, large_surgery
 from cvcore.ablation import Effect, Examined
+from cvcore.large import Large, Photo, Row
 from cvcore.large_ablation import Missed
-from cvcore.pretrained import Large, Photo, Row
 from cvcore.surgery import Operation
 from pages.ui import questions
 from pages.ui.gallery import Tile, show_gallery

@@ -9,7 +9,7 @@ import streamlit as st
 from cvcore import pretrained
 from cvcore.evaluation import Scores
 from cvcore.heat_maps import OF_A_LAYER, Method
-from cvcore.pretrained import CELLS, Large, Photo, Row
+from cvcore.large import CELLS, Large, Photo, Row
 from cvcore.subjects import Fill
 from cvcore.trust import Curves, Shuffled, ranked_cells
 from pages.ui import questions

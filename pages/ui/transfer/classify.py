@@ -7,7 +7,7 @@ from cvcore import backbones, classify, pretrained
 from cvcore.backbones import BACKBONES, PREPROCESSING
 from cvcore.classify import Classified
 from cvcore.heat_maps import HeatMap, lay_over, paint
-from cvcore.pretrained import Large, Photo
+from cvcore.large import Large, Photo
 from pages.ui import questions
 from pages.ui.backbone_input import ask_for_weights, choose_backbone, choose_framing, show_backbones
 from pages.ui.inputs import choose, number, switch

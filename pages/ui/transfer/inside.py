@@ -3,7 +3,7 @@
 import numpy as np
 import streamlit as st
 
-from cvcore.pretrained import Large, Photo
+from cvcore.large import Large, Photo
 from pages.ui.inputs import number
 from pages.ui.inside import pretrained
 from pages.ui.transfer import branch
