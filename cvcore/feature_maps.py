@@ -5,6 +5,7 @@ The functions with a store as first argument are jobs for a worker
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -224,15 +225,50 @@ def depth(url: str, subject: Subject, seed: int = 0) -> Depth:
             value = passed.outputs[place - 1] if place else passed.picture
             into[part] = np.asarray(value).reshape(len(value), -1)
         pace.reach(_SENDING * start / len(images))
+    return read_layers(
+        outputs, pixels, labels, learned, positions=positions, values=values, seed=seed,
+        begun=_SENDING,
+    )  # fmt: skip
+
+
+def read_layers(
+    outputs: list[FloatArray],
+    pixels: FloatArray,
+    labels: IntArray,
+    learned: int,
+    *,
+    positions: Sequence[int],
+    values: Sequence[int],
+    seed: int,
+    begun: float,
+) -> Depth:
+    """Read the class and the pixels of pictures from what each layer gave for them.
+
+    Parameters
+    ----------
+    outputs : list of ndarray of float32, shape (n, kept)
+        What each layer gave, or what was kept of it; each is let go of as soon as it is read.
+    pixels : ndarray of float32, shape (n, pixels)
+    labels : ndarray of int64, shape (n,)
+    learned : int
+        Readers learn from so many of the pictures, the first ones; the others test them.
+    positions, values : sequence of int
+        Of the layers, as `Depth` has them.
+    seed : int
+        Decides the start of the search for the principal components.
+    begun : float
+        How much of the work was done before, from 0 to 1.
+    """
     told: list[float] = []
     detail: list[float] = []
     while outputs:
-        pace.reach(_SENDING + (1 - _SENDING) * len(told) / len(positions))
+        pace.reach(begun + (1 - begun) * len(told) / len(positions))
         seen = components(outputs.pop(0), learned, seed)
         told.append(told_apart(seen[:learned], labels[:learned], seen[learned:], labels[learned:]))
         detail.append(
             brought_back(seen[:learned], pixels[:learned], seen[learned:], pixels[learned:])
         )
+    tested = len(labels) - learned
     return Depth(
         positions=np.array(positions),
         values=np.array(values),

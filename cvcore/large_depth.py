@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cvcore import large, pace, transfer
-from cvcore.feature_maps import Depth, brought_back, components, told_apart
+from cvcore.feature_maps import Depth, read_layers
 from cvcore.large import Large
 from cvcore.transfer_spec import TransferSpec
 
@@ -101,25 +101,15 @@ def depth(url: str, network: Large, dataset: str, seed: int = 0) -> Depth:  # no
         pixels[some] = [frame(it, DETAIL, "squeeze").reshape(-1) for it in shown.images[some]]
         pace.reach(_SENDING * some.stop / count)
     order = np.argsort(shown.held, kind="stable")  # those that are learned from, first
-    learned = int((~shown.held).sum())
-    labels, pixels = shown.labels[order], pixels[order] / np.float32(255)
-    told, detail = [], []
-    for place, output in enumerate(kept):
-        seen = components(output[order], learned, seed)
-        told.append(told_apart(seen[:learned], labels[:learned], seen[learned:], labels[learned:]))
-        detail.append(
-            brought_back(seen[:learned], pixels[:learned], seen[learned:], pixels[learned:])
-        )
-        pace.reach(_SENDING + (1 - _SENDING) * (place + 1) / len(kept))
-    tested = count - learned
-    return Depth(
-        positions=np.array([0, *(rows.index(it) + 1 for it in chosen)]),
-        values=np.array(values),
-        told_apart=np.array(told),
-        detail=np.array(detail),
-        learned=learned,
-        tested=tested,
-        chance=float(np.bincount(labels[learned:]).max() / tested),
+    return read_layers(
+        [it[order] for it in kept],
+        pixels[order] / np.float32(255),
+        shown.labels[order],
+        int((~shown.held).sum()),
+        positions=[0, *(rows.index(it) + 1 for it in chosen)],
+        values=values,
+        seed=seed,
+        begun=_SENDING,
     )
 
 

@@ -125,7 +125,7 @@ def test_a_backbone_is_walked_through_on_a_phone(visit: Visit) -> None:
         "inside?in_what=backbone&backbone=MobileNet-0.25&large=maps", language="ko", phone=True
     )
     views = page.locator(".st-key-large")
-    expect(page.locator(".st-key-large_grid img").first).to_be_visible(timeout=MINUTE)
+    expect(page.locator(".st-key-in_maps_grid img").first).to_be_visible(timeout=MINUTE)
     assert sticking_out(page) == []
     views.get_by_text("히트맵").click()
     expect(page.locator(".st-key-in_heat_grad_cam_over img")).to_be_visible(timeout=MINUTE)

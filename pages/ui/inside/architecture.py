@@ -11,10 +11,10 @@ from cvcore.networks import Convolution, Dense
 from cvcore.time_travel import positions_with_maps
 from pages.ui import address, questions
 from pages.ui.inputs import choose
-from pages.ui.inside import maps
+from pages.ui.inside.layer_maps import SHOWN, in_a_grid, paint, spoken
 from pages.ui.inside.scene import Scene
 from pages.ui.network_picture import show_network_picture
-from pages.ui.picture import short, show_picture
+from pages.ui.picture import show_picture
 from pages.ui.train.network import say_counts, show_table
 from pages.ui.views import describe_layer
 from pages.ui.words import Say
@@ -110,25 +110,18 @@ def _lead_on(say: Say, scene: Scene, place: int) -> None:
 
 def _preview(say: Say, scene: Scene, place: int) -> None:
     """Show the layer's first maps for the picture."""
-    question = (feature_maps.overview, scene.subject, scene.picture, maps.SHOWN)
+    question = (feature_maps.overview, scene.subject, scene.picture, SHOWN)
     answers = questions.ask(say, question, key="in_preview_wait")
     if answers is None:
         return
     layer = next(it for it in answers[0] if it.position == place)
-    painted, _ = maps.paint(layer.maps, layer, common=True)
+    painted, _ = paint(layer.maps, layer, common=True)
     show_picture(
-        maps.in_a_grid(painted, columns=len(painted)),
+        in_a_grid(painted, columns=len(painted)),
         key="in_preview",
         caption=say("The first of its maps for this picture"),
         limit=64,
-        alt=say(
-            "{count} feature maps of {height} × {width}, from {low} to {high}",
-            count=len(painted),
-            height=layer.maps.shape[0],
-            width=layer.maps.shape[1],
-            low=short(layer.low),
-            high=short(layer.high),
-        ),
+        alt=spoken(say, layer, len(painted)),
     )
     silent = int((np.abs(layer.maps).max(axis=(0, 1)) == 0).sum())
     st.caption(

@@ -15,7 +15,7 @@ from cvcore.networks import Convolution, Dense
 from pages.ui import address, questions
 from pages.ui.gallery import Tile, show_gallery
 from pages.ui.inputs import choose, decimal, number
-from pages.ui.inside.maps import in_a_grid, window_in
+from pages.ui.inside.layer_maps import in_a_grid, window_in
 from pages.ui.inside.scene import Scene
 from pages.ui.inside.take import take_picture
 from pages.ui.picture import Pick, short, show_picture

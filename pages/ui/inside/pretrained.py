@@ -15,7 +15,6 @@ from cvcore.datasets import DATASETS
 from cvcore.display import signed_colours
 from cvcore.errors import N_
 from cvcore.evaluation import Scores
-from cvcore.feature_maps import LayerMaps
 from cvcore.filter_patterns import STAGES, Ascent
 from cvcore.heat_maps import OF_A_LAYER, HeatMap, Method
 from cvcore.large import Large, Photo, Row, stages
@@ -26,13 +25,13 @@ from pages.ui.gallery import Tile, show_gallery
 from pages.ui.inputs import choose, number
 from pages.ui.inside import heat, pretrained_surgery, pretrained_trust
 from pages.ui.inside.kernels import draw_colours, kernel_name
-from pages.ui.inside.maps import (
+from pages.ui.inside.layer_maps import (
+    MOST,
+    SHOWN,
     in_a_grid,
-    in_numbers,
     offer_depth,
-    paint,
-    smaller,
-    spoken,
+    show_layer,
+    show_row,
     window_in,
 )
 from pages.ui.inside.patterns import draw_frame
@@ -44,7 +43,6 @@ from pages.ui.network_picture import Block, show_blocks
 from pages.ui.picture import ColourBar, Pick, short, show_picture
 from pages.ui.probabilities import show_probabilities
 from pages.ui.tables import table
-from pages.ui.views import show_map
 from pages.ui.words import Say
 
 VIEWS: Mapping[str, str] = MappingProxyType(
@@ -60,10 +58,8 @@ VIEWS: Mapping[str, str] = MappingProxyType(
 )
 """Of those of the small networks, as the page calls them."""
 
-_MOST_MAPS = 256
 _METHODS: tuple[Method, ...] = ("grad_cam", "hires_cam", "gradient")
 _LINE = "#0072B2"
-_SHOWN = 12
 _LIKELIEST = 5
 _FRAMED = 3  # part of a picture's side that a frame has
 
@@ -260,106 +256,18 @@ def _show_maps(say: Say, network: Large, photo: Photo, rows: tuple[Row, ...]) ->
     asked = questions.ask(
         say,
         (pretrained.maps, network, photo, layer.name),
-        (pretrained.overview, network, photo, _SHOWN),
+        (pretrained.overview, network, photo, SHOWN),
         key="large_maps_wait",
     )
     if asked is None:
         return
     (_, maps), overview = asked
-    _show_layer(say, layer, maps, common=scale == "common")
+    show_layer(say, maps, caption=f"{layer.name} · {layer.kind}", common=scale == "common")
     st.subheader(say("From the pixels to the end"), anchor=False)
     st.caption(say("Each row has a scale of its own, common to its maps."))
     for name, it in overview:
-        _show_row(say, name, it, chosen=layer.name)
+        show_row(say, it, name=name, chosen=name == layer.name, place={"large_layer": name})
     _show_depth(say, network, rows)
-
-
-def _show_layer(say: Say, layer: Row, maps: LayerMaps, *, common: bool) -> None:
-    count = min(maps.total, _MOST_MAPS)
-    left, right = st.columns([1.5, 1], gap="medium")
-    with right:
-        one = (
-            number(say("Map (1 to {count})", count=maps.total), key="in_map", default=1, low=1,
-                   high=maps.total, style="box")
-            - 1
-        )  # fmt: skip
-        plane = np.ascontiguousarray(maps.maps[..., one])
-        show_map(
-            say,
-            plane,
-            name=say("Map {number}", number=one + 1),
-            key="large_map",
-            limit=220,
-            scale_limit=(max(-maps.low, maps.high) or 1.0) if common else None,
-            signed=maps.low < 0,
-        )
-        st.caption(in_numbers(say, plane))
-    painted, bar = paint(smaller(maps.maps)[..., :count], maps, common=common)
-    columns = min(count, max(round((1.6 * count) ** 0.5), 1))
-    grid = in_a_grid(painted, columns=columns)
-    row, column = divmod(min(one, count - 1), columns)
-    lines = -(-count // columns)
-
-    def pick(row: int, column: int) -> None:
-        st.session_state["in_map"] = min(row * columns + column, count - 1) + 1
-
-    with left:
-        show_picture(
-            grid,
-            key="large_grid",
-            caption=f"{layer.name} · {layer.kind}",
-            limit=400,
-            bar=bar if common else None,
-            window=window_in(grid, row, column, rows=lines, columns=columns),
-            pick=Pick(
-                key="large_grid",
-                label=say("Feature maps. Click one, or use the arrow keys, to see it large."),
-                at=(row, column),
-                shape=(lines, columns),
-                on_change=pick,
-            ),
-            alt=spoken(say, maps, count),
-        )
-        take_picture(say, grid, name=f"feature-maps-{layer.name}", key="large_maps_take")
-    st.markdown(
-        say(
-            "{count} maps of {height} × {width}; {zero} % of all values are zero.",
-            count=maps.total,
-            height=maps.maps.shape[0],
-            width=maps.maps.shape[1],
-            zero=f"{100 * maps.zero:.0f}",
-        )
-        + (" " + say("The first {count} are shown.", count=count) if count < maps.total else "")
-    )
-
-
-def _show_row(say: Say, name: str, maps: LayerMaps, *, chosen: str) -> None:
-    painted, _ = paint(smaller(maps.maps), maps, common=True)
-    count = len(painted)
-
-    def pick(_: int, column: int) -> None:
-        address.apply({"large_layer": name, "in_map": column + 1})
-
-    show_picture(
-        in_a_grid(painted, columns=count),
-        key=f"large_row_{name}",
-        caption=say(
-            "{layer} – {shown} of {total} maps, {zero} % zero",
-            layer=("▸ " if name == chosen else "") + name,
-            shown=count,
-            total=maps.total,
-            zero=f"{100 * maps.zero:.0f}",
-        ),
-        limit=56,
-        pick=Pick(
-            key=f"large_row_{name}",
-            label=say("Maps of {layer}. Click one to see it large.", layer=name),
-            at=(0, 0),
-            shape=(1, count),
-            on_change=pick,
-        ),
-        alt=spoken(say, maps, count),
-    )
 
 
 def _show_depth(say: Say, network: Large, rows: tuple[Row, ...]) -> None:
@@ -409,7 +317,7 @@ def _show_kernels(say: Say, network: Large, rows: tuple[Row, ...]) -> None:
     if asked is None:
         return
     found: Kernels = asked[0]
-    count = min(found.weights.shape[2], _MOST_MAPS)
+    count = min(found.weights.shape[2], MOST)
     chosen = number(
         say("Kernel (1 to {count})", count=count), key="large_kernel", default=1, low=1,
         high=count, style="box",

@@ -16,7 +16,7 @@ from pages.ui.gallery import Tile, show_gallery
 from pages.ui.inputs import choose, number
 from pages.ui.inside import surgery
 from pages.ui.inside.kernels import KERNEL, pick_filter
-from pages.ui.inside.maps import smaller
+from pages.ui.inside.layer_maps import MOST, smaller
 from pages.ui.inside.pretrained_input import choose_class
 from pages.ui.spoken import show_spoken
 from pages.ui.tables import table
@@ -25,7 +25,6 @@ from pages.ui.words import Say
 OPERATIONS = "large_surgery"
 """What operations on a large network are called in the address."""
 
-_MOST_MAPS = 256
 _MOST_BARS = 64
 _ALIKE = 1e-6  # shares are float32
 
@@ -102,11 +101,11 @@ def show(
     maps, classes = st.columns([1, 1.05], gap="medium")
     shown = replace(
         effect,
-        maps_before=smaller(effect.maps_before)[..., :_MOST_MAPS],
-        maps_after=smaller(effect.maps_after)[..., :_MOST_MAPS],
+        maps_before=smaller(effect.maps_before)[..., :MOST],
+        maps_after=smaller(effect.maps_after)[..., :MOST],
     )
     with maps:
-        surgery.draw_effect(say, shown, min(one, _MOST_MAPS - 1), operated=bool(done))
+        surgery.draw_effect(say, shown, min(one, MOST - 1), operated=bool(done))
     with classes:
         surgery.draw_classes(say, effect, names)
         if done:
