@@ -443,7 +443,10 @@ def ascend(url: str, network: Large, layer: str, one: int, seed: int) -> Ascent:
 
     def before_activation(seen: tf.Tensor) -> tf.Tensor:
         given = part(seen, training=False)
-        return chosen.convolution_op(given, chosen.kernel) if inside else given
+        if not inside:
+            return given
+        sums = chosen.convolution_op(given, chosen.kernel)
+        return sums if chosen.bias is None else sums + chosen.bias
 
     @tf.function(autograph=False)  # type: ignore[untyped-decorator]  # TensorFlow has no types
     def climb(now: tf.Tensor, rate: tf.Tensor) -> Any:

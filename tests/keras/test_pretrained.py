@@ -211,6 +211,32 @@ def test_a_filter_that_died_in_training_is_not_raised_by_anything(
     assert np.ptp(values) < 1e-6
 
 
+def test_the_ascent_of_a_convolution_with_its_relu_inside_looks_at_the_sums_before_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # As VGG's layers are, whose weights are not at hand.
+    picture = keras.Input((224, 224, 3))
+    convolution = keras.layers.Conv2D(3, 3, activation="relu", name="block1_conv1")
+    means = keras.layers.GlobalAveragePooling2D()(convolution(picture))
+    model = keras.Model(picture, keras.layers.Dense(1000)(means))
+    kernel = np.zeros((3, 3, 3, 3), np.float32)
+    kernel[..., 1] = 1 / (27 * 255)
+    convolution.set_weights([kernel, np.array([-2, -5, 4], np.float32)])
+    monkeypatch.setattr(backbone_models, "build", lambda *_, **__: model)
+    large._open_backbone.cache_clear()
+    try:
+        silent, rising, constant = (
+            pretrained.ascend("", Large(backbone="VGG16"), "block1_conv1", it, 0).values[0]
+            for it in range(3)
+        )
+    finally:
+        large._open_backbone.cache_clear()
+    assert_array_equal(silent, -2)
+    assert_array_equal(constant, 4)
+    assert rising[0] == pytest.approx(-4.5, abs=0.01)
+    assert rising.max() == pytest.approx(-4, abs=0.02)
+
+
 @pytest.mark.parametrize(
     ("layer", "label", "error"),
     [("mixed7", 3, SettingError), ("picture", 3, SettingError), ("conv_pw_1", 1000, SettingError)],
