@@ -14,7 +14,7 @@ from cvcore.surgery import Operation, change, check_filter
 if TYPE_CHECKING:
     from cvcore.large import Row
 
-_KINDS = ("Conv2D", "DepthwiseConv2D")
+_KINDS = ("Conv2D", "DepthwiseConv2D", "SeparableConv2D")
 _SILENCE = -100.0  # what a sigmoid makes 0 of
 
 
@@ -35,8 +35,13 @@ def places(rows: "Sequence[Row]") -> tuple[int, ...]:
 
 
 def size_of(row: "Row") -> int:
-    """Return the rows and columns of a layer's kernels; 0 where they are no squares."""
-    return row.kernel[0] if row.kernel and row.kernel[0] == row.kernel[1] else 0
+    """Return the rows and columns of a filter's own kernels; 0 where they are no squares.
+
+    Those of a SeparableConv2D are its filters' all together; of their own they have one factor
+    for each channel.
+    """
+    rows, columns = (1, 1) if row.kind == "SeparableConv2D" else row.kernel
+    return rows if rows == columns else 0
 
 
 def check(rows: "Sequence[Row]", operation: Operation) -> None:
@@ -119,12 +124,13 @@ def _arrays(layers: Sequence[Any], place: int) -> list[tuple[Any, str, float | N
     normalises = any(type(it).__name__ == "BatchNormalization" for it in chain)
     arrays: list[tuple[Any, str, float | None]] = []
     for it in chain:
-        match type(it).__name__:
+        match kind := type(it).__name__:
             case "DepthwiseConv2D":
                 arrays.append((it.kernel, "depthwise", 0.0))
                 arrays.append((it.bias, "bias", 0.0 if normalises else silence))
-            case "Conv2D":
-                arrays.append((it.kernel, "kernel", 0.0))
+            case "Conv2D" | "SeparableConv2D":
+                own = it.kernel if kind == "Conv2D" else it.pointwise_kernel
+                arrays.append((own, "kernel", 0.0))
                 arrays.append((it.bias, "bias", 0.0 if normalises else silence))
             case "BatchNormalization":
                 arrays.append((it.gamma, "gamma", 0.0))

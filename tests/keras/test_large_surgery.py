@@ -275,6 +275,41 @@ def test_what_follows_a_convolution_is_silenced_with_it_as_far_as_it_is_its_own(
     assert_array_equal(np.asarray(model(seen, training=False)[0]), whole[0])
 
 
+def test_a_separable_convolution_is_operated_on_where_its_filters_are_its_own() -> None:
+    # As in Xception and NASNet: the kernels are all filters', each filter has a factor for each.
+    picture = keras.Input((6, 6, 3))
+    maps = keras.layers.SeparableConv2D(4, 3, use_bias=False)(picture)
+    model = keras.Model(picture, keras.layers.ReLU()(keras.layers.BatchNormalization()(maps)))
+    rng = np.random.default_rng(0)
+    for variable in model.weights:
+        variable.assign(rng.normal(1, 0.5, variable.shape))
+    seen = rng.normal(0, 1, (1, 6, 6, 3)).astype(np.float32)
+    whole = np.asarray(model(seen, training=False))
+
+    def after(operation: Operation) -> Any:
+        with keras.StatelessScope(large_surgery.changed(model.layers, [operation])):
+            return np.asarray(model(seen, training=False))
+
+    silenced = after(off(2, 1))
+    assert whole[..., 1].any()
+    assert not silenced[..., 1].any()
+    assert_array_equal(silenced[..., [0, 2, 3]], whole[..., [0, 2, 3]])
+    swapped = after(Operation(layer=2, filter=0, deed="swap", other=3))
+    assert_allclose(swapped, whole[..., [3, 1, 2, 0]], atol=1e-6)
+    others = after(Operation(layer=2, filter=2, deed="random"))
+    assert np.abs(others[..., 2] - whole[..., 2]).max() > 0.01
+    assert_array_equal(others[..., [0, 1, 3]], whole[..., [0, 1, 3]])
+    layer = large.Row(
+        name="sepconv1", kind="SeparableConv2D", shape=(4, 4, 4), parameters=39, has_maps=True,
+        kernel=(3, 3), filters=4,
+    )  # fmt: skip
+    last = replace(layer, name="predictions", kind="Dense", kernel=(), has_maps=False)
+    assert large_surgery.places([layer, last]) == (1,)
+    by_hand = Operation(layer=1, filter=0, deed="kernel", kernel=LAPLACIAN)
+    with pytest.raises(SettingError, match="another size"):
+        large_surgery.check([layer, last], by_hand)
+
+
 def test_impossible_operations_are_refused_with_a_sentence() -> None:
     with pytest.raises(SettingError, match="Layer 4 has no filters"):
         pretrained.scores("", on(SMALL, off(4, 0)), CAT)  # batch normalisation
