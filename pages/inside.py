@@ -22,7 +22,7 @@ try_this(
     say,
     [
         *((label, {"in_what": "run", **settings}) for label, settings in OF_RUNS),
-        (say("A network trained on ImageNet"), {"in_what": "backbone", "large": "maps"}),
+        (say("Trained on ImageNet"), {"in_what": "backbone", "large": "maps"}),
     ],
 )
 

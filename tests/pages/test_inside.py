@@ -107,8 +107,11 @@ class Told(Engine):
         self, _: Subject, __: int, filters: tuple[int, ...], steps: int, ___: float, ____: int
     ) -> Ascent:
         values = np.linspace(-1, 2, steps + 1, dtype=np.float32)
+        stages = np.zeros((len(filters), STAGES, 8, 8, 1), np.uint8)
+        for stage, one in zip(stages, filters, strict=True):
+            stage[:, 3 * one :] = 255  # all white, 5 of 8 rows, 2 of 8 rows
         return Ascent(
-            stages=np.zeros((len(filters), STAGES, 8, 8, 1), np.uint8),
+            stages=stages,
             values=np.repeat(values[np.newaxis], len(filters), axis=0),
         )
 
@@ -289,6 +292,15 @@ def test_a_dead_filter_is_said_to_be_dead_and_another_how_often_it_fires(own: To
     assert (tiles[0]["head"], tiles[0]["note"]) == ("4.5", "No. 21")
     page.segmented_control(key="in_best_by").set_value("mean").run()
     assert component(page, "in_best_tiles")["tiles"][0]["note"] == "No. 121"
+
+
+def test_a_picture_that_shows_nothing_but_white_is_explained_in_the_first_layer(own: Told) -> None:
+    assert "100 % of it is white: every brighter pixel raises the map" in text(
+        opened(own, inside="patterns")
+    )
+    assert "of it is white" not in text(opened(own, inside="patterns", in_filter="2"))
+    # The score of a class is no map, and nothing follows from the sum of one kernel.
+    assert "of it is white" not in text(opened(own, inside="patterns", in_layer="4"))
 
 
 def test_the_walk_shows_the_numbers_behind_a_value(own: Told) -> None:

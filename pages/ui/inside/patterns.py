@@ -29,6 +29,7 @@ ALL = 64
 _STEPS, _RATE = 60, 0.1
 _LINE = "#0072B2"
 _FRAME = (213, 94, 0)
+_PLAIN = 0.9  # share of white, or black, from which on a picture shows nothing else
 _TILE = 112  # pixels of a test picture that gets a frame
 
 
@@ -108,9 +109,11 @@ def _show_ascent(
     say: Say, scene: Scene, place: int, one: int, ascent: Ascent, responses: Responses
 ) -> None:
     values = ascent.values[0]
-    _say_what_came(say, scene, place, one, values, responses)
-    left, right = st.columns([1, 1.6], gap="medium")
     best = ascent.stages[0, -1]
+    _say_what_came(say, scene, place, one, values, responses)
+    if place == 1:
+        _say_if_plain(say, best)
+    left, right = st.columns([1, 1.6], gap="medium")
     with left:
         show_picture(
             best,
@@ -204,6 +207,26 @@ def _say_what_came(
             rose=rose,
         )
     st.markdown(text)
+
+
+def _say_if_plain(say: Say, picture: ByteArray) -> None:
+    """Say why the first layer's picture shows nothing, where it does: it looks like a mistake."""
+    white, black = float((picture == 255).mean()), float((picture == 0).mean())
+    if white >= _PLAIN:
+        text = say(
+            "{share} % of it is white: every brighter pixel raises the map, since the kernel's "
+            "weights add up to more than zero. Later layers look for more than brightness.",
+            share=f"{100 * white:.0f}",
+        )
+    elif black >= _PLAIN:
+        text = say(
+            "{share} % of it is black: every darker pixel raises the map, since the kernel's "
+            "weights add up to less than zero. Later layers look for more than darkness.",
+            share=f"{100 * black:.0f}",
+        )
+    else:
+        return
+    st.caption(text)
 
 
 # -- test pictures
