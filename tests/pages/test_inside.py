@@ -308,6 +308,7 @@ def test_the_walk_shows_the_numbers_behind_a_value(own: Told) -> None:
     # 8 + 9 + 16 + 17 − 7 = 43.
     formulas = [it.value for it in page.latex]
     assert any("50 - 7 = 43" in it for it in formulas)
+    assert "The products add up to 50; the bias is −7." in text(page)
     assert any(r"\max(0, 43) = 43" in it for it in formulas)
     assert "Worked out here: **43**. TensorFlow's own: 43." in text(page)
     press(page, "in_walk_back")  # to the largest pixel, 17: row 3, column 2

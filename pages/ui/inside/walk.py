@@ -39,6 +39,7 @@ from pages.ui.views import (
 from pages.ui.words import Say
 
 _INPUTS = 8  # that count most, of a dense unit or a deep kernel
+_MATRIX = 96  # pixels a side of a patch, a kernel and their products
 _ROW = 16  # values of a dense layer in a row of its drawing
 
 
@@ -334,11 +335,11 @@ def _show_convolution(say: Say, found: Explanation, activation: str, *, first: b
         (say("Kernel"), found.kernel, "in_walk_kernel"),
         (say("Products"), products, "in_walk_products"),
     )
-    for column, (name, values, key) in zip(st.columns(3, gap="small"), matrices, strict=True):
-        with column:
-            show_matrix(
-                say, np.ascontiguousarray(values[..., channel]), name=name, key=key, limit=130
-            )
+    # Side by side on a phone too, where columns would stand one below the other.
+    with st.container(horizontal=True, gap="small", key="in_walk_matrices"):
+        for name, values, key in matrices:
+            with st.container(width=_MATRIX):
+                show_matrix(say, np.ascontiguousarray(values[..., channel]), name=name, key=key)
     count = len(sums)
     if count > 1:
         order = np.argsort(-np.abs(sums), kind="stable")
@@ -363,6 +364,14 @@ def _show_convolution(say: Say, found: Explanation, activation: str, *, first: b
             total=True,
         )
     st.latex(rf"{_tex(found.total)} {_signed(found.bias)} = {_tex(found.total + found.bias)}")
+    if count == 1:
+        st.caption(
+            say(
+                "The products add up to {sum}; the bias is {bias}.",
+                sum=_plain(found.total),
+                bias=_plain(found.bias),
+            )
+        )
     if activation != "linear":
         st.latex(_of(activation, found.total + found.bias, found.value))
 
