@@ -38,6 +38,13 @@ VIEWS: Mapping[str, str] = {
 TRAINING = "train?lang=en&data=digits&epochs=200&batch=1&train_seed=7"
 
 
+def trained(page: Page, server: AppServer) -> str:
+    """Have the opening run trained to its end; return its name."""
+    page.goto(f"{server.url}/train?lang=en")
+    page.get_by_text("Finished: 20 of 20 epochs.").first.wait_for(timeout=180_000)
+    return page.url.split("run=")[1][:16]
+
+
 def opened(browser: Browser, address: str, picture: str) -> Page:
     """Open a view, wait until all of it is drawn, and watch its picture."""
     page = browser.new_page(viewport={"width": 1366, "height": 768}, locale="en-GB")
@@ -96,9 +103,7 @@ def main() -> int:
         chromium.launch(playwright) as browser,
     ):
         page = browser.new_page(viewport={"width": 1366, "height": 768}, locale="en-GB")
-        page.goto(f"{server.url}/train?lang=en")
-        page.get_by_text("Finished: 20 of 20 epochs.").first.wait_for(timeout=180_000)
-        run = page.url.split("run=")[1][:16]
+        run = trained(page, server)
         figures: dict[str, tuple[float, float]] = {}
         for first, state in enumerate(GOALS):
             if state != "idle":

@@ -24,6 +24,7 @@ from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
+from benchmarks.inside import trained
 from benchmarks.measure import report
 from tools import chromium
 from tools.app_server import AppServer, serve
@@ -131,10 +132,7 @@ def main() -> int:
         serve(Path(name)) as server,
     ):
         with sync_playwright() as playwright, chromium.launch(playwright) as browser:
-            page = browser.new_page(locale="en-GB")
-            page.goto(f"{server.url}/train?lang=en")
-            page.get_by_text("Finished: 20 of 20 epochs.").first.wait_for(timeout=180_000)
-            run = page.url.split("run=")[1][:16]
+            run = trained(browser.new_page(locale="en-GB"), server)
         times = []
         for view, picture in VIEWS.items():
             own = asyncio.run(all_visit(server, f"lang=en&run={run}&inside={view}", picture))

@@ -115,7 +115,7 @@ def _preview(say: Say, scene: Scene, place: int) -> None:
     if answers is None:
         return
     layer = next(it for it in answers[0] if it.position == place)
-    painted, _ = paint(layer.maps, layer, common=True)
+    painted, _ = paint(layer.maps, layer.low, layer.high)
     show_picture(
         in_a_grid(painted, columns=len(painted)),
         key="in_preview",

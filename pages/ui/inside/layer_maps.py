@@ -73,7 +73,7 @@ def show_layer(say: Say, layer: LayerMaps, *, caption: str, common: bool) -> Non
     # Wider than high, as the place on the screen is.
     columns = min(count, max(math.ceil(math.sqrt(count * 1.6 * height / width)), 1))
     lines = -(-count // columns)
-    painted, bar = paint(smaller(layer.maps)[..., :count], layer, common=common)
+    painted, bar = paint(smaller(layer.maps)[..., :count], layer.low, layer.high, common=common)
     grid = in_a_grid(painted, columns=columns)
     row, column = divmod(min(chosen, count - 1), columns)
 
@@ -131,7 +131,7 @@ def show_row(
     place : mapping of str to object
         What leads to the layer, in the address.
     """
-    painted, _ = paint(smaller(row.maps), row, common=True)
+    painted, _ = paint(smaller(row.maps), row.low, row.high)
     count = len(painted)
 
     def pick(_: int, column: int) -> None:
@@ -218,15 +218,17 @@ def window_in(
     return row * height, column * width, height - 1, width - 1
 
 
-def paint(maps: FloatArray, layer: LayerMaps, *, common: bool) -> tuple[ByteArray, ColourBar]:
+def paint(
+    maps: FloatArray, low: float, high: float, *, common: bool = True
+) -> tuple[ByteArray, ColourBar]:
     """Colour maps by one scale, or each by its own; around zero where values are below it.
 
     Parameters
     ----------
     maps : ndarray of float32, shape (height, width, count)
-    layer : LayerMaps
-        Whose ends the common scale has.
-    common : bool
+    low, high : float
+        The ends of the common scale.
+    common : bool, optional
 
     Returns
     -------
@@ -235,8 +237,8 @@ def paint(maps: FloatArray, layer: LayerMaps, *, common: bool) -> tuple[ByteArra
         Of the common scale.
     """
     planes = [maps[..., index] for index in range(maps.shape[2])]
-    signed = layer.low < 0
-    extreme = max(-layer.low, layer.high) or 1.0
+    signed = low < 0
+    extreme = max(-low, high) or 1.0
     limits = [extreme if common else float(np.abs(it).max()) or 1.0 for it in planes]
     painted = [
         signed_colours(plane, limit=limit)
@@ -244,8 +246,8 @@ def paint(maps: FloatArray, layer: LayerMaps, *, common: bool) -> tuple[ByteArra
         else unsigned_colours(plane, colours="viridis", low=0.0, high=limit)
         for plane, limit in zip(planes, limits, strict=True)
     ]
-    low = -extreme if signed else 0.0
-    bar = ColourBar(colours="signed" if signed else "viridis", low=low, high=extreme)
+    start = -extreme if signed else 0.0
+    bar = ColourBar(colours="signed" if signed else "viridis", low=start, high=extreme)
     return np.stack(painted), bar
 
 

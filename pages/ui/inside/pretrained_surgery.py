@@ -26,7 +26,6 @@ OPERATIONS = "large_surgery"
 """What operations on a large network are called in the address."""
 
 _MOST_BARS = 64
-_ALIKE = 1e-6  # shares are float32
 
 
 def show(
@@ -206,7 +205,14 @@ def _show_importance(
             if network.spec is None
             else say("Share of the held-out pictures that are named rightly")
         )
-        text = _say_which_is_missed(say, what, missed, order[0])
+        most = say(
+            "Filter {number} matters most. {what}: {after} % without it instead of {before} %.",
+            number=order[0] + 1,
+            what=what,
+            after=f"{100 * float(missed.without[order[0]]):.1f}",
+            before=f"{100 * missed.whole:.1f}",
+        )
+        text = surgery.say_missed(say, most, lost)
     st.markdown(text)
     surgery.draw_bars(say, order, missed.without, missed.whole, what)
     planes = surgery.paint(effect.maps_before, effect.maps_before)[0]
@@ -248,27 +254,6 @@ def _show_importance(
             [(it + 1, f"{float(missed.without[it]):.4f}") for it in order],
             text=(),
         )
-
-
-def _say_which_is_missed(say: Say, what: str, missed: Missed, worst: int) -> str:
-    lost = missed.whole - missed.without
-    first = (
-        say(
-            "Filter {number} matters most. {what}: {after} % without it instead of {before} %.",
-            number=worst + 1,
-            what=what,
-            after=f"{100 * float(missed.without[worst]):.1f}",
-            before=f"{100 * missed.whole:.1f}",
-        )
-        if lost[worst] > _ALIKE
-        else say("No single filter is missed: the others make up for it.")
-    )
-    return f"{first} " + say(
-        "Of {count}, {unmissed} can be left out without any change, and {better} even with a gain.",
-        count=lost.size,
-        unmissed=int((np.abs(lost) <= _ALIKE).sum()),
-        better=int((lost < -_ALIKE).sum()),
-    )
 
 
 def _points(value: float) -> str:

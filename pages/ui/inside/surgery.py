@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import streamlit as st
@@ -11,8 +11,7 @@ import streamlit as st
 from cvcore import ablation, learned_kernels
 from cvcore import kernels as filters
 from cvcore.ablation import Effect, Examined, WithoutEach
-from cvcore.arrays import ByteArray, FloatArray
-from cvcore.display import signed_colours, unsigned_colours
+from cvcore.arrays import AnyArray, ByteArray, FloatArray
 from cvcore.engine import engine
 from cvcore.errors import CvCoreError
 from cvcore.kernels import KERNELS
@@ -24,6 +23,7 @@ from cvcore.surgery import MOST, Operation, count_of_filters, kernels_of, places
 from pages.ui import address, questions
 from pages.ui.gallery import Tile, show_gallery
 from pages.ui.inputs import choose, number
+from pages.ui.inside import layer_maps
 from pages.ui.inside.kernels import KERNEL, choose_layer, grid_of, pick_filter
 from pages.ui.inside.scene import SURGERY, Scene
 from pages.ui.inside.take import take_picture
@@ -393,25 +393,11 @@ def _accuracy_sentence(say: Say, was: Examined, now: Examined) -> str:
 
 
 def paint(before: FloatArray, after: FloatArray) -> tuple[ByteArray, ByteArray, ColourBar]:
-    """Colour two stacks of maps alike: around zero where some value is below it."""
+    """Colour two stacks of maps alike."""
     low = min(float(before.min()), float(after.min()))
     high = max(float(before.max()), float(after.max()))
-    colours: Literal["signed", "viridis"] = "signed" if low < 0 else "viridis"
-    limit = (max(-low, high) if low < 0 else high) or 1.0
-
-    def colour(maps: FloatArray) -> ByteArray:
-        planes = [maps[..., it] for it in range(maps.shape[2])]
-        return np.stack(
-            [
-                signed_colours(it, limit=limit)
-                if colours == "signed"
-                else unsigned_colours(it, colours="viridis", low=0.0, high=limit)
-                for it in planes
-            ]
-        )
-
-    start = -limit if colours == "signed" else 0.0
-    return colour(before), colour(after), ColourBar(colours=colours, low=start, high=limit)
+    painted, bar = layer_maps.paint(before, low, high)
+    return painted, layer_maps.paint(after, low, high)[0], bar
 
 
 def draw_effect(
@@ -689,26 +675,14 @@ def _show_without(say: Say, scene: Scene, place: int, without: WithoutEach, effe
     accuracy, whole = without.accuracy, without.whole.accuracy
     lost = without.whole.right - without.right
     worst = order[0]
-    unmissed = int((lost == 0).sum())
-    better = int((lost < 0).sum())
-    text = (
-        say(
-            "Filter {number} matters most: without it {after} of the test pictures are right "
-            "instead of {before}.",
-            number=worst + 1,
-            after=f"{float(accuracy[worst]):.4f}",
-            before=f"{whole:.4f}",
-        )
-        if lost[worst] > 0
-        else say("No single filter is missed: the others make up for it.")
+    most = say(
+        "Filter {number} matters most: without it {after} of the test pictures are right "
+        "instead of {before}.",
+        number=worst + 1,
+        after=f"{float(accuracy[worst]):.4f}",
+        before=f"{whole:.4f}",
     )
-    text += " " + say(
-        "Of {count}, {unmissed} can be left out without any change, and {better} even with a gain.",
-        count=lost.size,
-        unmissed=unmissed,
-        better=better,
-    )
-    st.markdown(text)
+    st.markdown(say_missed(say, most, lost))
     draw_bars(say, order, accuracy, whole, say("Test accuracy"))
     planes = paint(effect.maps_before, effect.maps_before)[0]
     tiles = [
@@ -758,6 +732,30 @@ def _asked_or(scene: Scene, place: int) -> tuple[Subject, int]:
     """Return whose test is on show, so that it stays there when something is done."""
     asked: tuple[Subject, int] | None = st.session_state.get(_ABLATED)
     return asked if asked is not None and asked[1] == place else (scene.subject, place)
+
+
+def say_missed(say: Say, most: str, lost: AnyArray) -> str:
+    """Say which filter is missed most, if any is, and how many are not missed.
+
+    Parameters
+    ----------
+    say : Say
+    most : str
+        What is said of the one that is missed most.
+    lost : ndarray, shape (filters,)
+        What is lost without each.
+    """
+    first = (
+        most
+        if lost.max() > _CHANGED
+        else say("No single filter is missed: the others make up for it.")
+    )
+    return f"{first} " + say(
+        "Of {count}, {unmissed} can be left out without any change, and {better} even with a gain.",
+        count=lost.size,
+        unmissed=int((np.abs(lost) <= _CHANGED).sum()),
+        better=int((lost < -_CHANGED).sum()),
+    )
 
 
 def draw_bars(say: Say, order: Sequence[int], values: FloatArray, whole: float, what: str) -> None:
